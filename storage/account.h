@@ -1,0 +1,93 @@
+// One user's store: a directory with a log (design 4, docs/storage-format.md). The log is the store.
+//
+// Threads: everything belongs to the account's owner thread (its core), but sync(), open_body() and the functions of
+// immutable values, which any thread may call at the same time. Synchronous; knows neither Asio nor IMAP.
+//
+// Durability: commit() writes a batch and applies it to the state in memory, but what it changed may not leave the
+// process before durable() has reached the LSN that commit() returned (design 4: nothing visible before durable).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/body.h"
+#include "storage/env.h"
+#include "storage/mailbox.h"
+#include "storage/types.h"
+
+namespace storage {
+
+// The account's mailboxes and subscriptions as an immutable value.
+struct MailboxTree {
+  std::vector<MailboxInfo> mailboxes;      // in order of creation
+  std::vector<std::string> subscriptions;  // sorted octets; also of mailboxes that do not exist
+  const MailboxInfo* find(std::string_view name) const;  // INBOX in any case
+  bool subscribed(std::string_view name) const;
+};
+using MailboxTreePtr = std::shared_ptr<const MailboxTree>;
+
+struct OpenOptions {
+  bool create = false;
+  bool read_only = false;  // doctor, verify: nothing is written, a torn tail is reported and not cut
+  Epoch epoch;             // placement epoch stamped on frames; opening with one below the log's is Errc::conflict
+};
+
+// What opening had to do. Corruption never stops the rest of the account (design 4).
+struct OpenReport {
+  uint64_t frames = 0, bytes = 0;
+  bool used_snapshot = false;
+  uint64_t torn_bytes = 0;  // cut from the tail
+  struct Damage {
+    std::string what, where;
+    Lsn lsn;
+  };
+  std::vector<Damage> damage;  // skipped frames, holes in the LSNs
+};
+
+class Account {
+ public:
+  static Result<std::unique_ptr<Account>> open(Env& env, const std::filesystem::path& directory, OpenOptions options);
+  ~Account();  // does no I/O; close() does
+
+  const OpenReport& open_report() const;
+
+  // --- the state as applied (maybe not yet durable)
+  MailboxTreePtr tree() const;
+  MailboxSnapshotPtr snapshot(MailboxKey key) const;  // null: no such mailbox
+  std::optional<SyncCursor> cursor(MailboxKey key) const;
+  bool has_body(const Sha256& name) const;
+  // The UIDVALIDITY that a mailbox created now under `name` must exceed (0: never seen), so that none is ever reused.
+  UidValidity highest_uid_validity(std::string_view name) const;
+  Epoch epoch() const;
+
+  // --- change
+  Batch begin();                      // over the current state; one at a time
+  Result<Lsn> commit(Batch batch);    // whole or not at all; Errc::conflict, no_space, io
+  Result<void> raise_epoch(Epoch e);  // only upwards
+  // A body on its way in: compressed and hashed while it arrives, spooled beside the log above 1 MiB.
+  BodyWriter new_body();
+
+  // --- durability
+  Lsn appended() const;
+  Lsn durable() const;   // any thread
+  Result<Lsn> sync();    // any thread, blocks: everything appended when it was called is durable when it returns
+  bool failed() const;   // an fsync failed: nothing more is accepted until the account is opened again
+
+  // --- bodies; any thread
+  Result<BodyReader> open_body(const Sha256& name) const;
+
+  // Writes index.snap, so that the next open is quick. Derived: never needed for correctness.
+  Result<void> checkpoint();
+  Result<void> close();  // sync and checkpoint
+
+ private:
+  class Impl;
+  explicit Account(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace storage

@@ -1,0 +1,65 @@
+// One mailbox's messages as an immutable value: what a session sees. Any thread may read it; a change makes a new one
+// that shares all untouched chunks (design 5).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "storage/types.h"
+
+namespace storage {
+
+struct MessageChunk;  // storage/chunk.h: at most 1,024 messages, packed, hot part <= 24 bytes a message
+
+// Messages are numbered from 0 in UID order: index + 1 is the IMAP sequence number.
+class MailboxSnapshot {
+ public:
+  const MailboxInfo& info() const { return info_; }
+  uint32_t size() const { return size_; }
+
+  Uid uid(uint32_t index) const;
+  ModSeq modseq(uint32_t index) const;
+  uint8_t system_flags(uint32_t index) const;
+  uint64_t flag_bits(uint32_t index) const;  // bits 0..4 system flags, bit 8+k: keywords()[k]; bit 63: see flags()
+  Flags flags(uint32_t index) const;
+  const MessageInfo& message(uint32_t index) const;
+
+  // Index of the first message with a UID >= `uid`; size() if none.
+  uint32_t lower_bound(Uid uid) const;
+  std::optional<uint32_t> find(Uid uid) const;
+
+  // Every keyword that the mailbox ever had, as first spelled.
+  const std::vector<std::string>& keywords() const;
+
+  // UIDs expunged with a MODSEQ > `since` (RFC 7162 VANISHED (EARLIER)); in mirror mode >= `since` (design 1). Exact
+  // while the tombstones reach back that far, else the safe superset: every UID below uid_next that is not here.
+  UidSet vanished_since(ModSeq since) const;
+  // UIDs of messages with a MODSEQ > `since`.
+  UidSet changed_since(ModSeq since) const;
+  UidSet uids() const;
+
+ private:
+  friend class MailboxState;
+  friend struct SnapshotDiff;
+  MailboxInfo info_;
+  uint32_t size_ = 0;
+  std::vector<std::shared_ptr<const MessageChunk>> chunks_;
+  std::vector<uint32_t> first_index_;  // of each chunk
+  std::shared_ptr<const std::vector<std::string>> keywords_;
+  std::shared_ptr<const struct Tombstones> tombstones_;
+};
+
+using MailboxSnapshotPtr = std::shared_ptr<const MailboxSnapshot>;
+
+// What a client that knows `from` must be told to know `to` (both of one mailbox and UIDVALIDITY). Costs only the
+// chunks that differ.
+struct SnapshotDiff {
+  std::vector<uint32_t> expunged;  // indexes in `from`, ascending
+  std::vector<uint32_t> changed;   // indexes in `to` of messages in both whose flags or MODSEQ differ, ascending
+  uint32_t added = 0;              // messages at the end of `to` that `from` has not
+  bool empty() const { return expunged.empty() && changed.empty() && added == 0; }
+
+  static SnapshotDiff between(const MailboxSnapshot& from, const MailboxSnapshot& to);
+};
+
+}  // namespace storage
