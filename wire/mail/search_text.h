@@ -1,0 +1,33 @@
+// What SEARCH looks at: decoded, converted and folded text. Any thread; CPU heavy, so for a pool (design 5).
+// Bounded by SearchLimits; `needle` is always folded (charset.h: fold). Parts that are neither text nor a message are
+// skipped, but their MIME headers count (a file name is found).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "wire/mail/part.h"
+
+namespace wire::mail {
+
+struct SearchLimits {
+  size_t part_output = 16 * 1024 * 1024;  // decoded octets looked at per part
+};
+
+// The fields of that name, decoded and folded, one a line. Empty if there are none.
+std::string folded_field(std::string_view header, std::string_view name);
+
+// HEADER name needle, SUBJECT, FROM, TO, CC, BCC. An empty needle matches if the field exists (RFC 3501 6.4.4).
+bool field_contains(std::string_view header, std::string_view name, std::string_view needle);
+
+// Calls visit with each piece of folded text: with `with_header` (TEXT) the message's own header first, then for TEXT
+// and BODY alike the headers and text of the parts. Stops early when visit returns false.
+void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits& limits,
+                   const std::function<bool(std::string_view folded)>& visit);
+
+bool body_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits = {});
+bool text_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits = {});
+
+}  // namespace wire::mail
