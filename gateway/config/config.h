@@ -1,0 +1,102 @@
+// The configuration as one immutable value (contract: "The configuration (TOML)"). Any thread.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/base/failure.h"
+
+namespace gateway::config {
+
+using wire::base::Result;
+
+enum class Protocol { imap, pop3, lmtp, admin };
+enum class ListenSecurity { starttls, tls, none };
+enum class AdminMethod { authzid, separator, proxyauth, oauth2 };
+
+struct Listen {
+  Protocol protocol = Protocol::imap;
+  std::string host;
+  uint16_t port = 0;  // 0: a free one
+  ListenSecurity security = ListenSecurity::starttls;
+  bool proxy_protocol = false;
+};
+
+struct Address {
+  std::string scheme;  // imap, imaps, pop3, pop3s, lmtp
+  std::string host;
+  uint16_t port = 0;
+};
+
+struct UpstreamTls {
+  bool verify = true;
+  bool off = false;  // plain text
+  std::string ca_file;
+};
+
+struct UpstreamAdmin {
+  std::string user;
+  std::filesystem::path password_file;
+  AdminMethod method = AdminMethod::authzid;
+};
+
+struct Upstream {
+  std::string name;
+  std::optional<Address> imap, pop3, lmtp;
+  UpstreamTls tls;
+  std::optional<UpstreamAdmin> admin;
+  uint32_t max_sessions = 0, max_migration = 20, max_per_user = 3;  // 0: no limit
+  bool compress = false;                                            // COMPRESS=DEFLATE: only on slow paths
+};
+
+struct Canonical {
+  bool lower_case = true;
+  std::vector<std::string> strip_domain;
+  std::string separator;  // "+": user+detail is user; empty: none
+};
+
+struct Config {
+  std::filesystem::path file;
+  std::filesystem::path data_dir;
+  std::string database = "sqlite";
+  std::filesystem::path certificate, key;
+  std::vector<Listen> listen;
+  std::map<std::string, Upstream, std::less<>> upstreams;
+  bool upstream_login = true, allow_plaintext = false, capture = false;
+  std::filesystem::path seal_key_file;  // default <data_dir>/secret.key
+  std::optional<std::string> default_upstream;
+  Canonical canonical;
+  uint32_t sessions_per_user = 200, sessions_per_address = 0;
+  uint64_t max_append_bytes = uint64_t{256} << 20;
+  std::string copy_bodies = "all";
+  uint64_t copy_max_bytes = 0;
+  std::vector<std::filesystem::path> quirk_rules;
+  std::string log_level = "info", log_format = "json";
+  std::optional<std::filesystem::path> access_log;
+  uint32_t threads = 0;  // cores; 0: as many as the machine has
+
+  std::filesystem::path admin_socket() const { return data_dir / "admin.sock"; }
+  // A user as typed by a person, a client or an MTA -> the canonical user (design 1), or Errc::malformed.
+  Result<std::string> canonical_user(std::string_view typed) const;
+};
+
+struct Problem {
+  bool fatal = true;  // false: a warning
+  std::string file;
+  uint32_t line = 0;
+  std::string what, remedy;
+};
+
+// Reads and checks everything; reports every problem at once. A value is there when no problem is fatal.
+struct Loaded {
+  std::optional<Config> config;
+  std::vector<Problem> problems;
+};
+Loaded load(const std::filesystem::path& file);
+std::string effective(const Config& c);  // TOML of the settings in force; no secrets
+
+}  // namespace gateway::config
