@@ -1,0 +1,109 @@
+#include "gateway/source/copy.h"
+
+#include "wire/net/pool.h"
+
+namespace gateway::source {
+
+using storage::Errc;
+using storage::Failure;
+using storage::Lsn;
+using wire::base::MailboxKey;
+
+Copy::Copy(asio::any_io_executor core, asio::thread_pool& pool, std::unique_ptr<storage::Account> store)
+    : pool_(pool), store_(std::move(store)), synced_(std::move(core)), tree_(store_->tree()) {}
+
+awaitable<Result<MailboxPtr>> Copy::open(MailboxKey key) {
+  for (;;) {
+    if (auto it = open_.find(key); it != open_.end()) {
+      if (auto box = it->second.lock(); box && !box->gone()) co_return box;
+      open_.erase(it);
+    }
+    MailboxSnapshotPtr snapshot = store_->snapshot(key);
+    if (!snapshot) co_return Failure(Errc::not_found, "no such mailbox");
+    const Lsn applied = store_->appended();
+    if (store_->durable() >= applied) {
+      auto box = std::make_shared<Mailbox>(std::move(snapshot));
+      open_[key] = box;
+      co_return box;
+    }
+    if (auto done = co_await durable(applied); !done) co_return done.error();
+  }
+}
+
+void Copy::note_applied(Lsn lsn) {
+  Pending p{lsn, store_->tree(), {}};
+  for (auto it = open_.begin(); it != open_.end();) {
+    MailboxPtr box = it->second.lock();
+    if (!box) {
+      it = open_.erase(it);
+      continue;
+    }
+    MailboxSnapshotPtr next = store_->snapshot(it->first);
+    const bool reset = next && next->info().uid_validity != box->info().uid_validity;
+    if (!next || reset) {
+      p.snapshots.emplace_back(box, nullptr);
+      it = open_.erase(it);
+      continue;
+    }
+    if (next != box->current()) p.snapshots.emplace_back(std::move(box), std::move(next));
+    ++it;
+  }
+  pending_.push_back(std::move(p));
+}
+
+void Copy::publish_durable() {
+  const Lsn durable = store_->durable();
+  while (!pending_.empty() && pending_.front().lsn <= durable) {
+    Pending p = std::move(pending_.front());
+    pending_.pop_front();
+    tree_ = std::move(p.tree);
+    for (auto& [box, snapshot] : p.snapshots) {
+      if (snapshot) {
+        box->publish(std::move(snapshot));
+      } else {
+        box->set_gone();
+      }
+    }
+  }
+}
+
+Result<Lsn> Copy::apply(storage::Batch batch) {
+  auto lsn = store_->commit(std::move(batch));
+  if (lsn) note_applied(*lsn);
+  return lsn;
+}
+
+awaitable<Result<void>> Copy::commit(storage::Batch batch) {
+  auto lsn = apply(std::move(batch));
+  if (!lsn) co_return lsn.error();
+  co_return co_await durable(*lsn);
+}
+
+awaitable<Result<void>> Copy::durable(Lsn lsn) {
+  while (store_->durable() < lsn) {
+    if (store_->failed()) co_return Failure(Errc::io, "the store could not write to its disk; it is closed for changes");
+    if (syncing_) {
+      co_await synced_.wait();
+      continue;
+    }
+    syncing_ = true;
+    storage::Account* store = store_.get();
+    auto work = [store] { return store->sync(); };
+    auto done = co_await wire::net::run_on_pool(pool_, work);
+    syncing_ = false;
+    publish_durable();
+    synced_.notify_all();
+    if (!done) co_return done.error();
+  }
+  publish_durable();
+  co_return Result<void>();
+}
+
+awaitable<Result<void>> Copy::close() {
+  while (syncing_) co_await synced_.wait();
+  storage::Account* store = store_.get();
+  auto work = [store] { return store->close(); };
+  co_return co_await wire::net::run_on_pool(pool_, work);
+}
+
+}  // namespace gateway::source

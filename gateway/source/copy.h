@@ -1,0 +1,58 @@
+// The user's copy: a store, its group sync, and the snapshots that may be shown. Nothing is published before it is
+// durable (design 4): commit() returns, and watchers hear of it, once the log has it.
+//
+// On the account's core; the blocking sync runs on the pool, at most one an account, and everybody who waits shares it.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "gateway/source/mailbox.h"
+#include "gateway/source/signal.h"
+#include "storage/account.h"
+#include "wire/net/asio.h"
+
+namespace gateway::source {
+
+class Copy {
+ public:
+  Copy(asio::any_io_executor core, asio::thread_pool& pool, std::unique_ptr<storage::Account> store);
+
+  storage::Account& store() { return *store_; }
+  const storage::Account& store() const { return *store_; }
+  asio::thread_pool& pool() { return pool_; }
+
+  // Durable and shown to all.
+  const storage::MailboxTreePtr& tree() const { return tree_; }
+
+  // The shared handle of a mailbox; null when it is not there. Waits until what it would show is durable.
+  awaitable<Result<MailboxPtr>> open(wire::base::MailboxKey key);
+
+  // Applied at once, durable and published when it returns.
+  awaitable<Result<void>> commit(storage::Batch batch);
+  // Applied; durable and published after a later durable(). For long imports.
+  Result<storage::Lsn> apply(storage::Batch batch);
+  awaitable<Result<void>> durable(storage::Lsn lsn);
+
+  awaitable<Result<void>> close();
+
+ private:
+  struct Pending {
+    storage::Lsn lsn;
+    storage::MailboxTreePtr tree;
+    std::vector<std::pair<MailboxPtr, MailboxSnapshotPtr>> snapshots;  // null snapshot: the mailbox is gone
+  };
+  void note_applied(storage::Lsn lsn);
+  void publish_durable();
+
+  asio::thread_pool& pool_;
+  std::unique_ptr<storage::Account> store_;
+  Signal synced_;
+  bool syncing_ = false;
+  storage::MailboxTreePtr tree_;
+  std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
+  std::deque<Pending> pending_;
+};
+
+}  // namespace gateway::source

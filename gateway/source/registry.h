@@ -1,0 +1,54 @@
+// Which accounts are open on this node, and where. The one object that all cores share; it locks only its map.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gateway/config/config.h"
+#include "gateway/control/control.h"
+#include "gateway/source/account.h"
+#include "storage/env.h"
+#include "wire/net/asio.h"
+
+namespace gateway::source {
+
+class UserAccount;
+
+// What accounts and jobs need of the process. Made once by the server or by a verb; outlives all of them.
+struct Services {
+  const config::Config& config;
+  control::Control& control;
+  storage::Env& env;
+  std::vector<asio::any_io_executor> cores;  // one io_context each
+  asio::thread_pool& blocking;               // syncs, cold reads, the control database
+  class Registry* registry = nullptr;
+  // Words for the log; any thread.
+  std::function<void(const std::string& user, const std::string& what)> warn;
+};
+
+class Registry {
+ public:
+  explicit Registry(Services& services) : services_(services) {}
+
+  // The core that owns the user's account: a pure function of the name.
+  asio::any_io_executor core_of(const std::string& user) const;
+
+  // Opens the account on its core, or joins those who have it open. May be awaited on any core; resumes on the caller's.
+  // `password`: what the user just logged in with, kept in memory while sessions live, for upstreams that know no admin.
+  // Errc::not_found: no such user. Errc::unavailable: its placement cannot be read (I2).
+  awaitable<Result<std::shared_ptr<UserAccount>>> open(std::string user, std::string password = {});
+
+  // Ends everything: accounts close their stores and upstream connections. Bounded.
+  awaitable<void> close();
+
+ private:
+  struct Slot;
+  Services& services_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Slot>> slots_;
+};
+
+}  // namespace gateway::source
