@@ -1,0 +1,101 @@
+// The MailAccount that this node serves: the copy, the authority of the moment, the gate that a freeze shuts, and what
+// jobs need of them. On the account's core.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gateway/source/account.h"
+#include "gateway/source/authority.h"
+#include "gateway/source/copy.h"
+#include "gateway/source/registry.h"
+#include "gateway/source/write_gate.h"
+
+namespace gateway::source {
+
+class UpstreamAuthority;
+
+class UserAccount final : public MailAccount {
+ public:
+  UserAccount(Services& services, asio::any_io_executor core, control::User user,
+              std::unique_ptr<storage::Account> store);
+  ~UserAccount() override;
+
+  // --- MailAccount
+  const std::string& user() const override { return user_.name; }
+  asio::any_io_executor executor() const override { return core_; }
+  Owner owner() const override { return user_.placement.owner; }
+  wire::base::Epoch epoch() const override { return user_.placement.epoch; }
+  void add_watcher(AccountWatcher* w) override { watchers_.push_back(w); }
+  void remove_watcher(AccountWatcher* w) override { std::erase(watchers_, w); }
+  awaitable<Result<storage::MailboxTreePtr>> tree() override;
+  char separator() const override;
+  const std::string& prefix() const override;
+  awaitable<Result<void>> create(std::string name, std::vector<std::string> special_use) override;
+  awaitable<Result<void>> remove(std::string name) override;
+  awaitable<Result<void>> rename(std::string from, std::string to) override;
+  awaitable<Result<void>> subscribe(std::string name, bool on) override;
+  awaitable<Result<MailboxPtr>> open(std::string name, bool writable) override;
+  awaitable<Result<void>> refresh(MailboxPtr box) override;
+  std::shared_ptr<void> watch_owner(MailboxPtr box) override;
+  awaitable<Result<MailboxStatus>> status(std::string name) override;
+  Uid claim_recent(MailboxPtr box) override;
+  awaitable<Result<StoreOutcome>> store(MailboxPtr box, UidSet uids, FlagChange change,
+                                        std::optional<ModSeq> unchanged_since) override;
+  awaitable<Result<void>> mark_seen(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<UidSet>> expunge(MailboxPtr box, std::optional<UidSet> only) override;
+  awaitable<Result<CopyOutcome>> copy(MailboxPtr from, UidSet uids, std::string to, bool move) override;
+  awaitable<Result<AppendOutcome>> append(std::string name, AppendItem item) override;
+  awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override;
+  Result<storage::BodyReader> open_body(const storage::Sha256& name) const override;
+
+  // --- for jobs
+  Services& services() { return services_; }
+  const control::User& record() const { return user_; }
+  Copy& the_copy() { return copy_; }
+  // The old server, as this user; also after the commit (rollback, leak detection). Null for a local user.
+  const std::shared_ptr<UpstreamAuthority>& source() { return source_; }
+  // One job an account: false when another has it.
+  bool begin_job() { return std::exchange(job_, true) == false; }
+  void end_job() { job_ = false; }
+
+  // The control database has the new placement already; these make the account follow it.
+  // Shuts the gate and waits until no write is under way; false: one takes too long, thaw.
+  awaitable<bool> freeze(control::State state, control::Placement placement, std::chrono::milliseconds patience);
+  // Gives the account to its owner, upstream or local: same sessions, same views.
+  awaitable<Result<void>> settle(control::State state, control::Placement placement);
+
+  // What the user just logged in with; kept in memory, for upstreams where no admin can log in.
+  void remember_password(std::string password);
+  void set_prefix(std::string prefix, char separator);
+
+  // Tells every session to leave, ends the upstream connections, closes the store.
+  awaitable<Result<void>> close(std::string why);
+  bool closed() const { return closed_; }
+
+ protected:
+  storage::Account& store_for_bodies() override { return copy_.store(); }
+
+ private:
+  awaitable<Result<void>> write_deferred_seen();
+  void choose_authority();
+
+  Services& services_;
+  asio::any_io_executor core_;
+  control::User user_;
+  Copy copy_;
+  WriteGate gate_;
+  std::shared_ptr<UpstreamAuthority> source_;
+  AuthorityPtr authority_;
+  std::vector<AccountWatcher*> watchers_;
+  std::map<MailboxPtr, UidSet> deferred_seen_;
+  std::string login_password_;
+  mutable std::string prefix_;
+  bool job_ = false, closed_ = false;
+};
+
+using UserAccountPtr = std::shared_ptr<UserAccount>;
+
+}  // namespace gateway::source
