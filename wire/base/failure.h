@@ -38,6 +38,7 @@ struct [[nodiscard]] Failure {
   std::string note;
   std::string peer_text;
 
+  Failure() = default;  // Result::error() of a value
   Failure(Errc c, std::string n, std::string peer = {}) : code(c), note(std::move(n)), peer_text(std::move(peer)) {}
 
   // "note: peer text (escaped)", for logs.
