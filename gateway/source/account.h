@@ -60,6 +60,9 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   virtual awaitable<Result<void>> refresh(MailboxPtr box) = 0;
   // While a session is in IDLE: the owner's changes arrive by themselves until the token is dropped.
   virtual std::shared_ptr<void> watch_owner(MailboxPtr box) = 0;
+  // A SELECT, or new messages shown to one: they are \Recent from the returned UID on, for this session alone. Moves
+  // first_recent to UIDNEXT, without a sync.
+  virtual Uid claim_recent(MailboxPtr box) = 0;
 
   // The numbers a STATUS gives, brought up to date first.
   virtual awaitable<Result<MailboxStatus>> status(std::string name) = 0;
