@@ -32,8 +32,9 @@ class TlsServer;
 class TlsClient;
 
 struct Address {
-  std::string host;               // numeric; the path for a Unix socket; empty if unnamed
-  uint16_t port = 0;              // 0 for a Unix socket
+  std::string host;  // numeric; the path of a Unix socket, empty if unnamed
+  uint16_t port = 0;
+  bool unix_path = false;         // a Unix socket
   std::string to_string() const;  // "127.0.0.1:143", "[::1]:143", "unix:/run/x"
   bool operator==(const Address&) const = default;
 };
@@ -82,6 +83,7 @@ class Stream {
 
   const Address& peer() const { return peer_; }
   const Address& local() const { return local_; }
+  void set_local(Address a) { local_ = std::move(a); }
   void set_peer(Address a) { peer_ = std::move(a); }  // as a trusted proxy tells (PROXY protocol)
 
   uint64_t bytes_read() const { return bytes_read_; }        // of application data

@@ -1,4 +1,4 @@
-// One coarse timer wheel per io_context: a deadline costs a list node instead of a timer (3 KB each in Asio).
+// One coarse timer wheel per io_context: a deadline costs a list node instead of a timer (3 KB each as `op || timer`).
 //
 // Belongs to the one thread of its io_context, which must outlive every entry. Resolution: one tick (100 ms), always
 // late, never early. A test may stop the clock and move it by hand.
@@ -15,9 +15,14 @@ namespace wire::net {
 
 class Wheel;
 
-// A deadline that calls back once. Not movable; unlinks itself when destroyed. Cheap to set again and again: a later
-// deadline leaves the node where it is until its tick.
-class WheelEntry {
+struct WheelLink {
+  WheelLink* prev = nullptr;  // null: not linked
+  WheelLink* next = nullptr;
+};
+
+// A deadline that calls back once. Unlinks itself when destroyed. Cheap to set again and again: a later deadline leaves
+// the node where it is until its tick.
+class WheelEntry : private WheelLink {
  public:
   explicit WheelEntry(Wheel& wheel) : wheel_(&wheel) {}
   WheelEntry(const WheelEntry&) = delete;
@@ -29,14 +34,12 @@ class WheelEntry {
   void move_to(Wheel& wheel);  // on the old wheel's thread; clears
 
  protected:
-  virtual void expired() = 0;  // on the wheel's thread; may set or destroy any entry but this one
+  virtual void expired() = 0;  // on the wheel's thread; may set, clear or destroy any entry
 
  private:
   friend class Wheel;
   static constexpr uint64_t never = ~uint64_t{0};
   Wheel* wheel_;
-  WheelEntry* prev_ = nullptr;  // null: not linked
-  WheelEntry* next_ = nullptr;
   uint64_t deadline_ = never;  // in ticks
   uint64_t filed_ = never;     // the tick whose slot it is in
 };
@@ -49,7 +52,7 @@ class Wheel : public asio::execution_context::service {
   ~Wheel() override;
   static Wheel& of(const asio::any_io_executor& executor);
 
-  // Tests: from here on time moves only by advance(), which runs what fell due before it returns.
+  // Tests: from here on time moves only by advance(), which runs what falls due.
   void use_manual_clock();
   void advance(Timeout by);
 
@@ -59,21 +62,19 @@ class Wheel : public asio::execution_context::service {
 
  private:
   friend class WheelEntry;
-  struct Head {
-    WheelEntry* first = nullptr;
-  };
-  static constexpr size_t slots = 512;
+  static constexpr uint64_t slots = 512;
 
   void shutdown() override;
   void link(WheelEntry& e, uint64_t at);
   void unlink(WheelEntry& e);
-  void arm();
-  void run_to(uint64_t tick_now);
-  uint64_t tick_now() const { return static_cast<uint64_t>(now() / tick); }
+  void arm(uint64_t at);
+  void run_due();
+  void run_slot(WheelLink& head, uint64_t now_tick);
+  uint64_t next_filed_slot() const;
 
-  std::array<Head, slots> heads_{};
+  std::array<WheelLink, slots> heads_;  // circular
   std::optional<asio::steady_timer> timer_;
-  bool armed_ = false;
+  uint64_t armed_for_ = WheelEntry::never;
   bool manual_ = false;
   uint64_t linked_ = 0;
   uint64_t done_ = 0;  // every slot up to this tick was run
@@ -98,8 +99,7 @@ class Event {
       Timeout left = timeout;
       if (timeout != no_timeout) left = timeout - (wheel.now() - start);
       if (left <= Timeout(0)) co_return false;
-      const bool woken = co_await wait(left);
-      if (!woken && !done()) co_return false;
+      co_await wait(left);
     }
     co_return true;
   }
@@ -108,7 +108,7 @@ class Event {
   asio::steady_timer timer_;
 };
 
-// Waits; cancelled with its task.
+// Waits; ends early, by an exception, when its task is cancelled.
 awaitable<void> sleep_for(Timeout time);
 
 }  // namespace wire::net
