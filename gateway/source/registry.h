@@ -41,13 +41,21 @@ class Registry {
   // Errc::not_found: no such user. Errc::unavailable: its placement cannot be read (I2).
   awaitable<Result<std::shared_ptr<UserAccount>>> open(std::string user, std::string password = {});
 
+  // Closes one account if it is open: its sessions are told to leave.
+  awaitable<void> close_user(std::string user, std::string why);
   // Ends everything: accounts close their stores and upstream connections. Bounded.
   awaitable<void> close();
 
  private:
   struct Slot;
+  awaitable<Result<std::shared_ptr<UserAccount>>> open_on_core(std::shared_ptr<Slot> slot, std::string password);
+  awaitable<Result<std::shared_ptr<UserAccount>>> make(std::shared_ptr<Slot> slot);
+  awaitable<Result<control::User>> thaw_leftover(control::User user, storage::Epoch log_epoch);
+  awaitable<void> close_on_core(std::shared_ptr<Slot> slot, std::string why);
+
   Services& services_;
   std::mutex mutex_;
+  bool closing_ = false;
   std::map<std::string, std::shared_ptr<Slot>> slots_;
 };
 

@@ -1,0 +1,171 @@
+#include "gateway/source/registry.h"
+
+#include <functional>
+
+#include "gateway/source/account_directory.h"
+#include "gateway/source/user_account.h"
+#include "wire/net/pool.h"
+
+namespace gateway::source {
+
+using storage::Errc;
+using storage::Failure;
+using wire::net::run_on_pool;
+
+// A user's place in the map. Its members but `account` belong to the user's core.
+struct Registry::Slot {
+  std::string user;
+  asio::any_io_executor core;
+  std::unique_ptr<Signal> opened;
+  bool opening = false;
+  UserAccountPtr account;
+};
+
+asio::any_io_executor Registry::core_of(const std::string& user) const {
+  return services_.cores[std::hash<std::string>{}(user) % services_.cores.size()];
+}
+
+awaitable<Result<UserAccountPtr>> Registry::open(std::string user, std::string password) {
+  std::shared_ptr<Slot> slot;
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) co_return Failure(Errc::unavailable, "the gateway is shutting down");
+    auto& place = slots_[user];
+    if (!place) {
+      place = std::make_shared<Slot>();
+      place->user = user;
+      place->core = core_of(user);
+    }
+    slot = place;
+  }
+  awaitable<Result<UserAccountPtr>> there = open_on_core(slot, std::move(password));
+  co_return co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+}
+
+awaitable<Result<UserAccountPtr>> Registry::open_on_core(std::shared_ptr<Slot> slot, std::string password) {
+  if (!slot->opened) slot->opened = std::make_unique<Signal>(slot->core);
+  while (slot->opening) co_await slot->opened->wait();
+  if (!slot->account || slot->account->closed()) {
+    slot->opening = true;
+    auto made = co_await make(slot);
+    slot->opening = false;
+    slot->opened->notify_all();
+    if (!made) co_return made.error();
+    slot->account = *made;
+  }
+  if (!password.empty()) slot->account->remember_password(std::move(password));
+  co_return slot->account;
+}
+
+// A freeze that nobody holds any more (the process that began it is gone) is thawed before anything else: the source is
+// still the truth. The epoch goes above all that the log has seen.
+awaitable<Result<control::User>> Registry::thaw_leftover(control::User user, storage::Epoch log_epoch) {
+  control::Control::Transition t;
+  t.user = user.name;
+  t.from = user.state;
+  t.from_epoch = user.placement.epoch;
+  t.to = control::State::tracking;
+  t.placement.owner = Owner::upstream;
+  t.placement.epoch = std::max(user.placement.epoch, log_epoch).next();
+  t.actor = "gateway";
+  t.reason = "a cutover was interrupted before its commit; the source is the authority";
+  control::Control* control = &services_.control;
+  auto work = [control, t] { return control->transition(t); };
+  if (auto done = co_await run_on_pool(services_.blocking, work); !done) co_return done.error();
+  user.state = t.to;
+  user.placement = t.placement;
+  co_return user;
+}
+
+awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
+  control::Control* control = &services_.control;
+  std::string name = slot->user;
+  auto look = [control, name] { return control->find_user(name); };
+  auto found = co_await run_on_pool(services_.blocking, look);
+  if (!found) co_return Failure(Errc::unavailable, "the placement of '" + name + "' cannot be read: " + found.error().note);
+  if (!*found) co_return Failure(Errc::not_found, "no such user: " + name);
+  control::User user = std::move(**found);
+
+  std::filesystem::path directory = account_directory(services_.config.data_dir, user.name);
+  storage::Env* env = &services_.env;
+  auto open_store = [env, directory](storage::Epoch epoch, bool read_only) {
+    storage::OpenOptions options;
+    options.create = !read_only;
+    options.read_only = read_only;
+    options.epoch = epoch;
+    return storage::Account::open(*env, directory, options);
+  };
+  storage::Epoch epoch = user.placement.epoch;
+  auto first = [open_store, epoch] { return open_store(epoch, false); };
+  auto store = co_await run_on_pool(services_.blocking, first);
+  const bool stale = !store && store.error().code == Errc::conflict && user.placement.owner != Owner::local;
+  if (stale || (store && user.placement.owner == Owner::frozen)) {
+    storage::Epoch log_epoch;
+    if (stale) {
+      auto peek = [open_store] { return open_store(storage::Epoch(UINT64_MAX), true); };
+      auto peeked = co_await run_on_pool(services_.blocking, peek);
+      if (!peeked) co_return peeked.error();
+      log_epoch = (*peeked)->epoch();
+    }
+    auto thawed = co_await thaw_leftover(user, log_epoch);
+    if (!thawed) co_return thawed.error();
+    user = std::move(*thawed);
+    if (stale) {
+      epoch = user.placement.epoch;
+      auto again = [open_store, epoch] { return open_store(epoch, false); };
+      store = co_await run_on_pool(services_.blocking, again);
+    }
+  }
+  if (!store) {
+    Failure why = store.error();
+    why.note = "the store of '" + user.name + "' cannot be opened: " + why.note;
+    co_return why;
+  }
+  for (const auto& d : (*store)->open_report().damage) {
+    services_.warn(user.name, "the store is damaged: " + d.what + " at " + d.where + "; run fairlead doctor");
+  }
+  if ((*store)->tree()->find("INBOX") == nullptr && user.placement.owner == Owner::local) {
+    storage::MailboxInfo inbox;
+    inbox.name = "INBOX";
+    storage::Batch batch = (*store)->begin();
+    if (auto made = batch.create_mailbox(inbox); !made) co_return made.error();
+    if (auto done = (*store)->commit(std::move(batch)); !done) co_return done.error();
+  }
+  auto account = std::make_shared<UserAccount>(services_, slot->core, user, std::move(*store));
+  // Also finishes a commit that was cut short after its compare-and-swap.
+  if (auto ok = co_await account->settle(user.state, user.placement); !ok) co_return ok.error();
+  co_return account;
+}
+
+awaitable<void> Registry::close_user(std::string user, std::string why) {
+  std::shared_ptr<Slot> slot;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = slots_.find(user);
+    if (it == slots_.end()) co_return;
+    slot = it->second;
+  }
+  awaitable<void> there = close_on_core(slot, std::move(why));
+  co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+}
+
+awaitable<void> Registry::close_on_core(std::shared_ptr<Slot> slot, std::string why) {
+  while (slot->opening) co_await slot->opened->wait();
+  if (!slot->account) co_return;
+  UserAccountPtr account = std::exchange(slot->account, nullptr);
+  if (auto done = co_await account->close(std::move(why)); !done) {
+    services_.warn(slot->user, "the store was not closed cleanly: " + done.error().describe());
+  }
+}
+
+awaitable<void> Registry::close() {
+  std::vector<std::string> users;
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+    for (const auto& [user, slot] : slots_) users.push_back(user);
+  }
+  for (std::string& user : users) co_await close_user(std::move(user), "the gateway is shutting down");
+}
+
+}  // namespace gateway::source

@@ -1,0 +1,318 @@
+#include "gateway/source/user_account.h"
+
+#include <openssl/crypto.h>
+
+#include "gateway/source/local_authority.h"
+#include "gateway/source/names.h"
+#include "gateway/source/upstream_authority.h"
+
+namespace gateway::source {
+
+using storage::Batch;
+using storage::Errc;
+using storage::Failure;
+using storage::MailboxInfo;
+using wire::base::MailboxKey;
+
+namespace {
+
+// How long a write waits for a freeze to end before the client is told to try again (migration: freeze budget 30 s).
+constexpr std::chrono::seconds freeze_patience{35};
+
+constexpr char default_separator = '/';
+
+}  // namespace
+
+UserAccount::UserAccount(Services& services, asio::any_io_executor core, control::User user,
+                         std::unique_ptr<storage::Account> store)
+    : services_(services),
+      core_(core),
+      user_(std::move(user)),
+      copy_(core, services.blocking, std::move(store)),
+      gate_(core) {
+  if (!user_.upstream.empty()) {
+    auto at = services_.config.upstreams.find(user_.upstream);
+    if (at != services_.config.upstreams.end()) {
+      source_ = std::make_shared<UpstreamAuthority>(copy_, services_, core_, at->second, user_.name);
+    }
+  }
+  choose_authority();
+}
+
+UserAccount::~UserAccount() { OPENSSL_cleanse(login_password_.data(), login_password_.size()); }
+
+void UserAccount::choose_authority() {
+  if (owner() == Owner::local) {
+    authority_ = std::make_shared<LocalAuthority>(copy_, separator());
+    if (gate_.is_shut()) gate_.open();
+    return;
+  }
+  authority_ = source_;
+  if (owner() == Owner::frozen) {
+    gate_.shut();
+  } else if (gate_.is_shut()) {
+    gate_.open();
+  }
+}
+
+char UserAccount::separator() const {
+  const auto tree = copy_.store().tree();
+  const MailboxInfo* inbox = tree->find("INBOX");
+  return inbox ? inbox->separator : default_separator;
+}
+
+// What the source's NAMESPACE said is not asked again after the commit: names below INBOX then tell the prefix.
+const std::string& UserAccount::prefix() const {
+  if (source_ && source_->prefix()) {
+    prefix_ = *source_->prefix();
+    return prefix_;
+  }
+  const std::string below = std::string("INBOX") + separator();
+  const auto tree = copy_.store().tree();
+  bool all = tree->mailboxes.size() > 1;
+  for (const MailboxInfo& m : tree->mailboxes) {
+    all = all && (m.name == "INBOX" || m.name.starts_with(below));
+  }
+  prefix_ = all ? below : std::string();
+  return prefix_;
+}
+
+// Frozen: the copy was brought up to date a moment ago, and the source is being read by the job.
+#define FAIRLEAD_AUTHORITY_OR_FAIL(name)                                                                            \
+  AuthorityPtr name = authority_;                                                                                   \
+  if (!name) co_return Failure(Errc::unavailable, "the upstream '" + user_.upstream + "' is not in the configuration")
+
+awaitable<Result<storage::MailboxTreePtr>> UserAccount::tree() {
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  if (owner() != Owner::frozen) {
+    if (auto ok = co_await authority->refresh_tree(); !ok) co_return ok.error();
+  }
+  co_return copy_.tree();
+}
+
+awaitable<Result<MailboxPtr>> UserAccount::open(std::string name, bool writable) {
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  auto source_name = to_source(name);
+  if (!source_name) co_return source_name.error();
+  if (owner() == Owner::frozen) {
+    const MailboxInfo* info = copy_.tree()->find(*source_name);
+    if (!info) co_return Failure(Errc::not_found, "no such mailbox");
+    const MailboxKey frozen_key = info->key;
+    co_return co_await copy_.open(frozen_key);
+  }
+  auto key = co_await authority->refresh(*source_name, writable);
+  if (!key) co_return key.error();
+  co_return co_await copy_.open(*key);
+}
+
+awaitable<Result<void>> UserAccount::refresh(MailboxPtr box) {
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  if (owner() == Owner::frozen || box->gone()) co_return Result<void>();
+  std::string name = box->info().name;
+  auto key = co_await authority->refresh(std::move(name), false);
+  if (!key) co_return key.error();
+  co_return Result<void>();
+}
+
+std::shared_ptr<void> UserAccount::watch_owner(MailboxPtr box) { return authority_ ? authority_->watch(box) : nullptr; }
+
+awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
+  auto box = co_await open(std::move(name), false);
+  if (!box) co_return box.error();
+  const MailboxSnapshotPtr& now = (*box)->current();
+  const MailboxInfo& info = now->info();
+  MailboxStatus out;
+  out.messages = now->size();
+  out.uid_next = info.uid_next;
+  out.uid_validity = info.uid_validity;
+  out.highest_modseq = info.highest_modseq;
+  out.mailbox_id = info.mailbox_id;
+  out.recent = now->size() - now->lower_bound(info.first_recent);
+  for (uint32_t i = 0; i < now->size(); ++i) {
+    const uint8_t flags = now->system_flags(i);
+    if ((flags & wire::base::seen) == 0) ++out.unseen;
+    if ((flags & wire::base::deleted) != 0) ++out.deleted;
+    out.size += now->message(i).size;
+  }
+  co_return out;
+}
+
+Uid UserAccount::claim_recent(MailboxPtr box) {
+  const MailboxInfo info = box->info();
+  if (info.first_recent == info.uid_next) return info.first_recent;
+  storage::MailboxChange change;
+  change.first_recent = info.uid_next;
+  Batch batch = copy_.store().begin();
+  // Without a sync: \Recent is a hint, and a crash may show it twice (design 1).
+  if (batch.change_mailbox(info.key, change)) (void)copy_.apply(std::move(batch));
+  return info.first_recent;
+}
+
+awaitable<Result<void>> UserAccount::create(std::string name, std::vector<std::string> special_use) {
+  auto source_name = to_source(name);
+  if (!source_name) co_return source_name.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->create(std::move(*source_name), std::move(special_use));
+}
+
+awaitable<Result<void>> UserAccount::remove(std::string name) {
+  auto source_name = to_source(name);
+  if (!source_name) co_return source_name.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->remove(std::move(*source_name));
+}
+
+awaitable<Result<void>> UserAccount::rename(std::string from, std::string to) {
+  auto source_from = to_source(from);
+  if (!source_from) co_return source_from.error();
+  auto source_to = to_source(to);
+  if (!source_to) co_return source_to.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->rename(std::move(*source_from), std::move(*source_to));
+}
+
+awaitable<Result<void>> UserAccount::subscribe(std::string name, bool on) {
+  auto source_name = to_source(name);
+  if (!source_name) co_return source_name.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->subscribe(std::move(*source_name), on);
+}
+
+awaitable<Result<StoreOutcome>> UserAccount::store(MailboxPtr box, UidSet uids, FlagChange change,
+                                                   std::optional<ModSeq> unchanged_since) {
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->store(std::move(box), std::move(uids), std::move(change), unchanged_since);
+}
+
+awaitable<Result<void>> UserAccount::mark_seen(MailboxPtr box, UidSet uids) {
+  UidSet unseen;
+  const MailboxSnapshotPtr now = box->current();
+  for (const auto& range : uids.ranges()) {
+    for (uint32_t i = now->lower_bound(range.first); i < now->size() && now->uid(i) <= range.last; ++i) {
+      if ((now->system_flags(i) & wire::base::seen) == 0) unseen.add(now->uid(i));
+    }
+  }
+  if (unseen.empty()) co_return Result<void>();
+  if (gate_.is_shut()) {
+    deferred_seen_[box].add(unseen);
+    co_return Result<void>();
+  }
+  FlagChange change;
+  change.mode = wire::base::FlagsMode::add;
+  change.flags.system = wire::base::seen;
+  auto done = co_await store(std::move(box), std::move(unseen), std::move(change), std::nullopt);
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
+awaitable<Result<UidSet>> UserAccount::expunge(MailboxPtr box, std::optional<UidSet> only) {
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->expunge(std::move(box), std::move(only));
+}
+
+awaitable<Result<CopyOutcome>> UserAccount::copy(MailboxPtr from, UidSet uids, std::string to, bool move) {
+  auto target = to_source(to);
+  if (!target) co_return target.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->copy(std::move(from), std::move(uids), std::move(*target), move);
+}
+
+// The epoch of an APPEND is that in which its last byte arrived (design 9): the item is complete here.
+awaitable<Result<AppendOutcome>> UserAccount::append(std::string name, AppendItem item) {
+  auto target = to_source(name);
+  if (!target) co_return target.error();
+  auto pass = co_await gate_.enter(freeze_patience);
+  if (!pass) co_return pass.error();
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->append(std::move(*target), std::move(item));
+}
+
+awaitable<Result<ContentOutcome>> UserAccount::ensure_content(MailboxPtr box, UidSet uids) {
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->ensure_content(std::move(box), std::move(uids));
+}
+
+#undef FAIRLEAD_AUTHORITY_OR_FAIL
+
+Result<storage::BodyReader> UserAccount::open_body(const storage::Sha256& name) const {
+  return copy_.store().open_body(name);
+}
+
+awaitable<bool> UserAccount::freeze(control::State state, control::Placement placement,
+                                    std::chrono::milliseconds patience) {
+  user_.state = state;
+  user_.placement = placement;
+  gate_.shut();
+  co_return co_await gate_.drained(patience);
+}
+
+awaitable<Result<void>> UserAccount::settle(control::State state, control::Placement placement) {
+  const Owner before = user_.placement.owner;
+  if (placement.epoch > copy_.store().epoch()) {
+    if (auto ok = copy_.store().raise_epoch(placement.epoch); !ok) co_return ok.error();
+  }
+  if (placement.owner == Owner::local) {
+    // From here on the numbers are ours, starting above all that was shown (design 1, MODSEQ mode).
+    Batch batch = copy_.store().begin();
+    storage::MailboxTreePtr tree = copy_.store().tree();
+    for (const MailboxInfo& m : tree->mailboxes) {
+      if (m.mode == storage::ModSeqMode::own) continue;
+      storage::MailboxChange change;
+      change.mode = storage::ModSeqMode::own;
+      if (auto ok = batch.change_mailbox(m.key, change); !ok) co_return ok.error();
+    }
+    if (!batch.empty()) {
+      if (auto ok = copy_.apply(std::move(batch)); !ok) co_return ok.error();
+    }
+  }
+  if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
+  user_.state = state;
+  user_.placement = placement;
+  choose_authority();
+  auto deferred = co_await write_deferred_seen();
+  if (placement.owner != before) {
+    auto watchers = watchers_;
+    for (AccountWatcher* w : watchers) w->on_handed_over();
+  }
+  if (placement.owner == Owner::local && source_) co_await source_->close();
+  co_return deferred;
+}
+
+awaitable<Result<void>> UserAccount::write_deferred_seen() {
+  auto deferred = std::exchange(deferred_seen_, {});
+  for (auto& [box, uids] : deferred) {
+    if (box->gone()) continue;
+    if (auto ok = co_await mark_seen(box, uids); !ok) co_return ok.error();
+  }
+  co_return Result<void>();
+}
+
+void UserAccount::remember_password(std::string password) {
+  OPENSSL_cleanse(login_password_.data(), login_password_.size());
+  login_password_ = std::move(password);
+  if (source_) source_->set_login_password(login_password_);
+}
+
+awaitable<Result<void>> UserAccount::close(std::string why) {
+  if (std::exchange(closed_, true)) co_return Result<void>();
+  auto watchers = watchers_;
+  for (AccountWatcher* w : watchers) w->on_must_leave(why);
+  if (source_) co_await source_->close();
+  co_return co_await copy_.close();
+}
+
+}  // namespace gateway::source
