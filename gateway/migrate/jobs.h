@@ -25,10 +25,10 @@ using OnProgress = std::function<void(const Tally&)>;
 
 struct SyncReport {
   std::string user;
-  uint64_t mailboxes = 0;  // that the source has
-  uint64_t messages = 0;   // listed or changed in this run
+  uint64_t mailboxes = 0;          // that the source has
+  uint64_t messages = 0;           // listed or changed in this run
   uint64_t bodies = 0, bytes = 0;  // fetched in this run
-  uint64_t commands = 0;   // sent to the source
+  uint64_t commands = 0;           // sent to the source
   double seconds = 0;
   struct Failed {
     std::string mailbox;
@@ -89,7 +89,7 @@ struct ProbeReport {
   bool tls = false;
   // What needs a login; absent without one.
   std::optional<bool> uid_validity_persists, examine_uid_validity_persists, is_the_user;
-  std::vector<std::string> rules;            // ids of the quirk rules that match
+  std::vector<std::string> rules;  // ids of the quirk rules that match
   std::vector<std::string> not_preservable;
 };
 awaitable<Result<ProbeReport>> probe(source::Services& services, std::string upstream, std::optional<std::string> user,

@@ -26,8 +26,8 @@ using control::Owner;
 class AccountWatcher {
  public:
   virtual ~AccountWatcher() = default;
-  virtual void on_handed_over() {}                            // owner changed; nothing a client holds has
-  virtual void on_must_leave(const std::string& /*why*/) {}   // kick, shutdown: say BYE and go
+  virtual void on_handed_over() {}                           // owner changed; nothing a client holds has
+  virtual void on_must_leave(const std::string& /*why*/) {}  // kick, shutdown: say BYE and go
 };
 
 class MailAccount : public std::enable_shared_from_this<MailAccount> {
@@ -45,7 +45,7 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   // --- names. Names are octets as the client sends and sees them; gateway/source/names.h is the one place that maps.
   // The mailboxes and subscriptions, brought up to date with the owner first (one round trip upstream at most).
   virtual awaitable<Result<storage::MailboxTreePtr>> tree() = 0;
-  virtual char separator() const = 0;       // of the personal namespace
+  virtual char separator() const = 0;             // of the personal namespace
   virtual const std::string& prefix() const = 0;  // of the personal namespace: "", "INBOX."
 
   virtual awaitable<Result<void>> create(std::string name, std::vector<std::string> special_use) = 0;
@@ -67,7 +67,8 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   // The numbers a STATUS gives, brought up to date first.
   virtual awaitable<Result<MailboxStatus>> status(std::string name) = 0;
 
-  // --- changes; each returns when the owner has it and it is durable here. Errc::unavailable while frozen for too long.
+  // --- changes; each returns when the owner has it and it is durable here. Errc::unavailable while frozen for too
+  // long.
   virtual awaitable<Result<StoreOutcome>> store(MailboxPtr box, UidSet uids, FlagChange change,
                                                 std::optional<ModSeq> unchanged_since) = 0;
   // The \Seen that a FETCH of a body implies. Never waits for a freeze: queued for the coming owner.

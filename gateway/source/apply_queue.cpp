@@ -42,7 +42,8 @@ UidSet ApplyQueue::Observation::untouchable(MailboxKey box) const {
 }
 
 size_t ApplyQueue::open_tickets() const {
-  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.closed == 0; }));
+  return static_cast<size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.closed == 0; }));
 }
 
 void ApplyQueue::forget_old() {

@@ -1,5 +1,6 @@
 #include "gateway/source/copy.h"
 
+#include "wire/base/fault_point.h"
 #include "wire/net/pool.h"
 
 namespace gateway::source {
@@ -69,6 +70,7 @@ void Copy::publish_durable() {
 
 Result<Lsn> Copy::apply(storage::Batch batch) {
   auto lsn = store_->commit(std::move(batch));
+  wire::base::fault_point("frame-not-synced");
   if (lsn) note_applied(*lsn);
   return lsn;
 }
@@ -81,7 +83,8 @@ awaitable<Result<void>> Copy::commit(storage::Batch batch) {
 
 awaitable<Result<void>> Copy::durable(Lsn lsn) {
   while (store_->durable() < lsn) {
-    if (store_->failed()) co_return Failure(Errc::io, "the store could not write to its disk; it is closed for changes");
+    if (store_->failed())
+      co_return Failure(Errc::io, "the store could not write to its disk; it is closed for changes");
     if (syncing_) {
       co_await synced_.wait();
       continue;

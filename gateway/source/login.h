@@ -1,6 +1,6 @@
-// Who may act as whom: turns credentials into an account. Called on any core that accepts clients; the awaitable resumes
-// there. The account may live on another core: the caller moves itself to account->executor() before it calls anything.
-// Must outlive every session. Passwords are secrets: implementations neither log nor keep them.
+// Who may act as whom: turns credentials into an account. Called on any core that accepts clients; the awaitable
+// resumes there. The account may live on another core: the caller moves itself to account->executor() before it calls
+// anything. Must outlive every session. Passwords are secrets: implementations neither log nor keep them.
 #pragma once
 
 #include <string>

@@ -70,8 +70,8 @@ struct StoreOutcome {
 };
 
 struct CopyOutcome {
-  UidValidity uid_validity;    // of the destination; 0: the owner did not say
-  std::vector<Uid> from, to;   // pairwise, ascending in `from`
+  UidValidity uid_validity;   // of the destination; 0: the owner did not say
+  std::vector<Uid> from, to;  // pairwise, ascending in `from`
 };
 
 struct AppendItem {

@@ -17,8 +17,8 @@ wire::base::Result<std::string> to_source(std::string_view name);
 // From the store or the source to a client.
 std::string to_client(std::string_view name);
 
-// Whether a new mailbox may have this name here: modified UTF-7 in its one right form, no wildcard, no control, no empty
-// level. (What a source already has is taken as it is.)
+// Whether a new mailbox may have this name here: modified UTF-7 in its one right form, no wildcard, no control, no
+// empty level. (What a source already has is taken as it is.)
 wire::base::Result<void> may_create(std::string_view name, char separator);
 
 }  // namespace gateway::source

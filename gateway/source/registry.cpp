@@ -82,7 +82,8 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   std::string name = slot->user;
   auto look = [control, name] { return control->find_user(name); };
   auto found = co_await run_on_pool(services_.blocking, look);
-  if (!found) co_return Failure(Errc::unavailable, "the placement of '" + name + "' cannot be read: " + found.error().note);
+  if (!found)
+    co_return Failure(Errc::unavailable, "the placement of '" + name + "' cannot be read: " + found.error().note);
   if (!*found) co_return Failure(Errc::not_found, "no such user: " + name);
   control::User user = std::move(**found);
 

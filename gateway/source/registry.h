@@ -36,9 +36,9 @@ class Registry {
   // The core that owns the user's account: a pure function of the name.
   asio::any_io_executor core_of(const std::string& user) const;
 
-  // Opens the account on its core, or joins those who have it open. May be awaited on any core; resumes on the caller's.
-  // `password`: what the user just logged in with, kept in memory while sessions live, for upstreams that know no admin.
-  // Errc::not_found: no such user. Errc::unavailable: its placement cannot be read (I2).
+  // Opens the account on its core, or joins those who have it open. May be awaited on any core; resumes on the
+  // caller's. `password`: what the user just logged in with, kept in memory while sessions live, for upstreams that
+  // know no admin. Errc::not_found: no such user. Errc::unavailable: its placement cannot be read (I2).
   awaitable<Result<std::shared_ptr<UserAccount>>> open(std::string user, std::string password = {});
 
   // Closes one account if it is open: its sessions are told to leave.

@@ -45,7 +45,8 @@ TreePlan plan_tree(const storage::MailboxTree& copy, const std::vector<SourceMai
   std::set<std::string_view> handled;
   for (const SourceMailbox& s : source) {
     if (known.contains(s.name) || !handled.insert(s.name).second) continue;
-    auto from = std::find_if(gone.begin(), gone.end(), [&](const MailboxInfo* m) { return was_renamed(*m, s, validities); });
+    auto from =
+        std::find_if(gone.begin(), gone.end(), [&](const MailboxInfo* m) { return was_renamed(*m, s, validities); });
     if (from != gone.end()) {
       plan.renames.push_back({**from, s});
       gone.erase(from);
@@ -56,8 +57,12 @@ TreePlan plan_tree(const storage::MailboxTree& copy, const std::vector<SourceMai
   for (const MailboxInfo* m : gone) plan.remove.push_back(*m);
   const std::set<std::string_view> wanted(subscriptions.begin(), subscriptions.end());
   const std::set<std::string_view> have(copy.subscriptions.begin(), copy.subscriptions.end());
-  std::set_difference(wanted.begin(), wanted.end(), have.begin(), have.end(), std::back_inserter(plan.subscribe));
-  std::set_difference(have.begin(), have.end(), wanted.begin(), wanted.end(), std::back_inserter(plan.unsubscribe));
+  for (std::string_view name : wanted) {
+    if (!have.contains(name)) plan.subscribe.emplace_back(name);
+  }
+  for (std::string_view name : have) {
+    if (!wanted.contains(name)) plan.unsubscribe.emplace_back(name);
+  }
   return plan;
 }
 

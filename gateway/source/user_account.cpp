@@ -78,8 +78,8 @@ const std::string& UserAccount::prefix() const {
 }
 
 // Frozen: the copy was brought up to date a moment ago, and the source is being read by the job.
-#define FAIRLEAD_AUTHORITY_OR_FAIL(name)                                                                            \
-  AuthorityPtr name = authority_;                                                                                   \
+#define FAIRLEAD_AUTHORITY_OR_FAIL(name) \
+  AuthorityPtr name = authority_;        \
   if (!name) co_return Failure(Errc::unavailable, "the upstream '" + user_.upstream + "' is not in the configuration")
 
 awaitable<Result<storage::MailboxTreePtr>> UserAccount::tree() {

@@ -4,22 +4,38 @@ namespace wire::base {
 
 std::string_view to_string(Errc code) {
   switch (code) {
-    case Errc::malformed: return "malformed";
-    case Errc::limit: return "limit";
-    case Errc::not_found: return "not_found";
-    case Errc::exists: return "exists";
-    case Errc::refused: return "refused";
-    case Errc::auth: return "auth";
-    case Errc::unsupported: return "unsupported";
-    case Errc::conflict: return "conflict";
-    case Errc::unavailable: return "unavailable";
-    case Errc::timeout: return "timeout";
-    case Errc::closed: return "closed";
-    case Errc::no_space: return "no_space";
-    case Errc::io: return "io";
-    case Errc::corrupt: return "corrupt";
-    case Errc::usage: return "usage";
-    case Errc::internal: return "internal";
+    case Errc::malformed:
+      return "malformed";
+    case Errc::limit:
+      return "limit";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::exists:
+      return "exists";
+    case Errc::refused:
+      return "refused";
+    case Errc::auth:
+      return "auth";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::conflict:
+      return "conflict";
+    case Errc::unavailable:
+      return "unavailable";
+    case Errc::timeout:
+      return "timeout";
+    case Errc::closed:
+      return "closed";
+    case Errc::no_space:
+      return "no_space";
+    case Errc::io:
+      return "io";
+    case Errc::corrupt:
+      return "corrupt";
+    case Errc::usage:
+      return "usage";
+    case Errc::internal:
+      return "internal";
   }
   return "internal";
 }

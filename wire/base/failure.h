@@ -11,22 +11,22 @@ namespace wire::base {
 
 // The questions a caller may have to answer differently. Never stored, so the order is free.
 enum class Errc {
-  malformed,       // bytes that do not follow the grammar
-  limit,           // a bound of ours was exceeded (line, literal, depth, count, quota)
-  not_found,       // mailbox, message, user, upstream: it is not there
-  exists,          // it is there already
-  refused,         // the peer, or a rule of ours, said no: NO, -ERR, policy
-  auth,            // wrong credentials, or not allowed to act as this user
-  unsupported,     // the peer or this build cannot do it
-  conflict,        // stale epoch, UIDVALIDITY changed, the same UID with other content
-  unavailable,     // not now: upstream down, overloaded, frozen
-  timeout,         // a deadline passed
-  closed,          // the peer or the session went away
-  no_space,        // the disk is full
-  io,              // the operating system refused; errno text is in the note
-  corrupt,         // bytes on disk that fail their checksum or contradict others
-  usage,           // wrong arguments or configuration
-  internal,        // a broken invariant of ours
+  malformed,    // bytes that do not follow the grammar
+  limit,        // a bound of ours was exceeded (line, literal, depth, count, quota)
+  not_found,    // mailbox, message, user, upstream: it is not there
+  exists,       // it is there already
+  refused,      // the peer, or a rule of ours, said no: NO, -ERR, policy
+  auth,         // wrong credentials, or not allowed to act as this user
+  unsupported,  // the peer or this build cannot do it
+  conflict,     // stale epoch, UIDVALIDITY changed, the same UID with other content
+  unavailable,  // not now: upstream down, overloaded, frozen
+  timeout,      // a deadline passed
+  closed,       // the peer or the session went away
+  no_space,     // the disk is full
+  io,           // the operating system refused; errno text is in the note
+  corrupt,      // bytes on disk that fail their checksum or contradict others
+  usage,        // wrong arguments or configuration
+  internal,     // a broken invariant of ours
 };
 
 std::string_view to_string(Errc code);

@@ -38,8 +38,8 @@ bool Flags::operator==(const Flags& o) const {
 }
 
 uint8_t system_flag(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, uint8_t>, 5> table{{
-      {"\\Seen", seen}, {"\\Answered", answered}, {"\\Flagged", flagged}, {"\\Deleted", deleted}, {"\\Draft", draft}}};
+  static constexpr std::array<std::pair<std::string_view, uint8_t>, 5> table{
+      {{"\\Seen", seen}, {"\\Answered", answered}, {"\\Flagged", flagged}, {"\\Deleted", deleted}, {"\\Draft", draft}}};
   for (const auto& [text, bit] : table) {
     if (iequals(text, name)) return bit;
   }

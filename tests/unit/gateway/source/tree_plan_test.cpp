@@ -56,7 +56,8 @@ TEST(tree_plan, same_uid_validity_is_a_rename) {
 TEST(tree_plan, a_shared_uid_validity_or_a_lower_uid_next_is_no_rename) {
   TreePlan shared = plan_tree(tree({ours("INBOX", 2), ours("old", 2)}), {theirs("INBOX", 2), theirs("new", 2)}, {});
   EXPECT_TRUE(shared.renames.empty());
-  TreePlan lower = plan_tree(tree({ours("INBOX", 1), ours("old", 2, 10)}), {theirs("INBOX", 1), theirs("new", 2, 9)}, {});
+  TreePlan lower =
+      plan_tree(tree({ours("INBOX", 1), ours("old", 2, 10)}), {theirs("INBOX", 1), theirs("new", 2, 9)}, {});
   EXPECT_TRUE(lower.renames.empty());
 }
 
