@@ -1,5 +1,5 @@
 // Address lists of received mail: RFC 5322 3.4 with the obsolete forms of 4.4, read leniently. Raw 8-bit bytes are kept
-// as they are. Any thread; values own their text; bounded by AddressLimits. Never fails: what is no address is skipped
+// as they are. Any thread; values own their text; bounded by max_addresses. Never fails: what is no address is skipped
 // or becomes a mailbox without a domain.
 #pragma once
 

@@ -20,6 +20,7 @@ struct Field {
 class FieldReader {
  public:
   explicit FieldReader(std::string_view header) : rest_(header) {}
+  // False at the end.
   bool next(Field& out);
 
  private:
@@ -29,7 +30,8 @@ class FieldReader {
 // The first field of that name.
 std::optional<Field> find_field(std::string_view header, std::string_view name);
 
-// RFC 5322 2.2.3: line breaks inside go, the white space after them stays. Outer white space is dropped.
+// RFC 5322 2.2.3: line breaks go, the white space around them stays; blanks directly after the colon are dropped. This
+// is what Cyrus and Dovecot show for a folded Message-ID ("Message-ID:\r\n <a@b>" is " <a@b>").
 std::string unfold(std::string_view value);
 
 // Without the leading and trailing space, tab, CR, LF.

@@ -32,10 +32,16 @@ struct Disposition {
   Parameters parameters;
 };
 
+// Where the MIME fields of a header are, folded as they stand; of repeated ones the first.
+struct MimeFields {
+  std::optional<std::string_view> type, transfer_encoding, id, description, md5, disposition, language, location;
+};
+MimeFields find_mime_fields(std::string_view header);
+
 std::optional<ContentType> parse_content_type(std::string_view value);
 std::optional<Disposition> parse_disposition(std::string_view value);
 std::vector<std::string> parse_language(std::string_view value);
-// The first token, comments skipped ("7bit"); empty if there is none.
+// The token that the value is, comments skipped ("7bit"); empty if it is none or more than one.
 std::string parse_token(std::string_view value);
 
 // The value of the first parameter with this very name, in any case.

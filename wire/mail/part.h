@@ -19,9 +19,9 @@ struct Range {
 };
 
 enum class PartKind : uint8_t {
-  leaf,       // anything without parts of its own
+  leaf,       // anything without parts of its own, message/global too: IMAP4rev1 has no structure for it
   multipart,  // children are its body parts; there may be none (no boundary parameter, no boundary line)
-  message,    // message/rfc822 or message/global: exactly one child, the embedded message
+  message,    // message/rfc822: exactly one child, the embedded message
 };
 
 inline constexpr uint32_t no_part = UINT32_MAX;

@@ -1,0 +1,96 @@
+#include "wire/mail/search_text.h"
+
+#include "wire/base/flags.h"
+#include "wire/mail/charset.h"
+#include "wire/mail/encoded_word.h"
+#include "wire/mail/header.h"
+#include "wire/mail/mime_fields.h"
+#include "wire/mail/transfer.h"
+
+namespace wire::mail {
+namespace {
+
+// All fields, decoded, one a line; file names in RFC 2231 are given in plain as well.
+std::string header_text(std::string_view header) {
+  std::string out;
+  FieldReader reader(header);
+  for (Field field; reader.next(field);) {
+    out += field.name;
+    out += ": ";
+    out += decode_header_text(field.value);
+    out += '\n';
+  }
+  MimeFields fields = find_mime_fields(header);
+  auto add_decoded = [&](const Parameters& parameters, std::string_view name) {
+    if (find_parameter(parameters, name)) return;  // already there as written
+    if (auto value = decode_parameter(parameters, name)) out += *value + '\n';
+  };
+  if (fields.disposition) {
+    if (auto disposition = parse_disposition(*fields.disposition)) add_decoded(disposition->parameters, "filename");
+  }
+  if (fields.type) {
+    if (auto type = parse_content_type(*fields.type)) add_decoded(type->parameters, "name");
+  }
+  return out;
+}
+
+// nullopt: nothing to search in this part.
+std::optional<std::string> part_text(const MessageScan& scan, uint32_t index, const SearchLimits& limits) {
+  const Part& part = scan.parts[index];
+  if (part.kind != PartKind::leaf || part.opaque) return std::nullopt;
+  MimeFields fields = find_mime_fields(scan.header(index));
+  auto type = fields.type ? parse_content_type(*fields.type) : std::nullopt;
+  if (type && !type->is("text") && !type->is("message")) return std::nullopt;
+  auto encoding = fields.transfer_encoding ? transfer_encoding(*fields.transfer_encoding) : TransferEncoding::identity;
+  if (encoding == TransferEncoding::unknown) return std::nullopt;
+  std::string charset = type ? find_parameter(type->parameters, "charset").value_or("") : "";
+  return to_utf8(decode_transfer(scan.body(index), encoding, limits.part_output), charset);
+}
+
+}  // namespace
+
+std::string folded_field(std::string_view header, std::string_view name) {
+  std::string out;
+  FieldReader reader(header);
+  for (Field field; reader.next(field);) {
+    if (!base::iequals(field.name, name)) continue;
+    if (!out.empty()) out += '\n';
+    out += fold(decode_header_text(trim(field.value)));
+  }
+  return out;
+}
+
+bool field_contains(std::string_view header, std::string_view name, std::string_view needle) {
+  FieldReader reader(header);
+  for (Field field; reader.next(field);) {
+    if (!base::iequals(field.name, name)) continue;
+    if (contains(fold(decode_header_text(trim(field.value))), needle)) return true;
+  }
+  return false;
+}
+
+void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits& limits,
+                   const std::function<bool(std::string_view folded)>& visit) {
+  for (uint32_t i = 0; i < scan.parts.size(); ++i) {
+    if ((i > 0 || with_header) && !visit(fold(header_text(scan.header(i))))) return;
+    if (auto text = part_text(scan, i, limits)) {
+      if (!visit(fold(*text))) return;
+    }
+  }
+}
+
+bool body_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits) {
+  bool found = needle.empty();
+  if (found) return true;
+  for_each_text(scan, false, limits, [&](std::string_view text) { return !(found = contains(text, needle)); });
+  return found;
+}
+
+bool text_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits) {
+  bool found = needle.empty();
+  if (found) return true;
+  for_each_text(scan, true, limits, [&](std::string_view text) { return !(found = contains(text, needle)); });
+  return found;
+}
+
+}  // namespace wire::mail
