@@ -56,8 +56,11 @@ Result<void> Importer::put(Batch& batch, const storage::MailboxSnapshot& now, Li
     fresh.info.email_id = std::move(m.email_id);
     fresh.info.thread_id = std::move(m.thread_id);
     auto added = batch.add_message(key_, fresh);
-    if (!added) return added.error();
-    ++counts_.added;
+    if (!added) {
+      refused_.push_back({m.uid, added.error()});
+    } else {
+      ++counts_.added;
+    }
     return {};
   }
   if (body && now.message(*known).body != body) {

@@ -44,9 +44,11 @@ class Importer {
   // The last batch: the mailbox's numbers and the cursor, with everything that makes them true before.
   Result<void> finish(const storage::SyncCursor& cursor);
 
-  const UidSet& seen() const { return seen_; }                    // every UID that add() got
-  const UidSet& need_listing() const { return need_listing_; }    // new, but date or size were not said
-  const UidSet& ask_again() const { return ask_again_; }          // an own write was under way
+  const UidSet& seen() const { return seen_; }                  // every UID that add() got
+  const UidSet& need_listing() const { return need_listing_; }  // new, but date or size were not said
+  const UidSet& ask_again() const { return ask_again_; }        // an own write was under way
+  // Messages that the copy cannot take as the source shows them now, such as a UID that was expunged and is back.
+  const std::vector<ContentOutcome::Failed>& refused() const { return refused_; }
   const ImportCounts& counts() const { return counts_; }
 
  private:
@@ -59,6 +61,7 @@ class Importer {
   std::vector<Listed> pending_;
   uint64_t pending_bytes_ = 0;
   UidSet seen_, need_listing_, ask_again_;
+  std::vector<ContentOutcome::Failed> refused_;
   ImportCounts counts_;
 };
 
