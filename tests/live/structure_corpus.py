@@ -2,6 +2,8 @@
 import base64
 import random
 
+from seed_mail import message as seed_message
+
 WORDS = "report meeting invoice server attached regards order budget draft review travel version account answer".split()
 SCRIPTS = ["Gr\u00fc\u00dfe", "\u041f\u0440\u0438\u0432\u0435\u0442", "\u3053\u3093\u306b\u3061\u306f", "\u20ac100"]
 
@@ -115,10 +117,16 @@ def message_text(r, i, depth=0):
     return header(r, i) + text_part(r)
 
 
-def realistic(seed, count):
+def mime(seed, count):
+    """Well-formed mail of every structure."""
     for i in range(count):
-        r = random.Random("realistic/%d/%d" % (seed, i))
-        yield "realistic", crlf(message_text(r, i))
+        yield "well formed", crlf(message_text(random.Random("mime/%d/%d" % (seed, i)), i))
+
+
+def seed(seed_number, count):
+    """The mail that the other live tests use."""
+    for i in range(count):
+        yield "kind %d" % (i % 100), seed_message(seed_number, i, False, 1262304000 + i * 100000)
 
 
 def nested(seed, count):
@@ -198,4 +206,5 @@ def odd(seed, count):
         yield label, crlf(text)
 
 
-CORPORA = {"realistic": realistic, "nested": nested, "odd": odd}
+CORPORA = {"seed": seed, "mime": mime, "nested": nested, "odd": odd}
+REALISTIC = ("seed", "mime")

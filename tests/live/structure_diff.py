@@ -2,25 +2,24 @@
 """Compares wire/mail with real servers: ENVELOPE, BODYSTRUCTURE, BODY and part bytes.
 
   structure_diff.py --tool BUILD/structure_tool SERVER=user:password@host:port [SERVER=...]
-                    [--corpus realistic|odd|nested|all] [--messages 500] [--seed 1] [--show 5]
+                    [--corpus seed|mime|odd|nested|all] [--messages 500] [--seed 1] [--show 5]
 
 Each server gets the corpus by APPEND into a mailbox of its own, which is deleted again. What it shows is compared
 with the tool's answer. Text of types, parameter names and encodings is compared without case, as RFC 2045 has it.
 Prints one line for each server, corpus and item: agreeing / compared, then the differences grouped by reason.
-Exit status 1 if ENVELOPE differs anywhere in the realistic corpus on a message without raw 8-bit header bytes, or if
-BODYSTRUCTURE or bytes agree on less than 99 % of it.
+Exit status 1 if, in the corpora of realistic mail (seed, mime), ENVELOPE differs anywhere on a message without raw
+8-bit header bytes, or BODYSTRUCTURE or bytes agree on less than 99 %.
 """
 import argparse
-import base64
 import collections
 import os
-import random
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from structure_corpus import CORPORA  # noqa: E402
-from structure_imap import Connection, parse_fetch  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "fixtures", "peers")]
+from rawimap import connect, parse, quote  # noqa: E402
+from structure_corpus import CORPORA, REALISTIC  # noqa: E402
 
 FIELDS = b"HEADER.FIELDS:From,Subject,Content-Type"
 
@@ -44,6 +43,37 @@ def read_response(stream):
         if not line.endswith(b"}"):
             return out
         out.append(stream.read(int(line[line.rindex(b"{") + 1:-1])))
+
+
+def parse_fetch(response):
+    items = parse(response)[3]
+    return {bytes(k).upper(): v for k, v in zip(items[::2], items[1::2])}
+
+
+def fetch(connection, number, items):
+    untagged, _ = connection.cmd(b"FETCH %d %s" % (number, items))
+    return parse_fetch(next(x for x in untagged if b" FETCH (" in x[0]))
+
+
+def new_mailbox(connection):
+    """A mailbox of our own under the personal namespace's prefix (RFC 2342)."""
+    prefix = b""
+    for response in connection.cmd("NAMESPACE")[0]:
+        value = parse(response)
+        if len(value) > 2 and value[1] == b"NAMESPACE" and value[2]:
+            prefix = bytes(value[2][0][0])
+    name = quote(prefix + b"structure%d" % os.getpid())
+    connection.cmd(b"DELETE " + name, ok=False)
+    connection.cmd(b"CREATE " + name)
+    return name
+
+
+def append(connection, mailbox, message):
+    """False if the server refuses the message."""
+    connection.tag += 1
+    tag = b"t%d" % connection.tag
+    connection.send(b"%s APPEND %s {%d+}\r\n" % (tag, mailbox, len(message)) + message + b"\r\n")
+    return connection.finish(tag)[1].startswith(b"OK")
 
 
 def part_paths(structure, prefix=b"", top=True):
@@ -95,16 +125,12 @@ def canonical(structure):
     head += [structure[3], structure[4], lower(structure[5]), structure[6]]
     rest = structure[7:]
     if head[:2] == [b"message", b"rfc822"]:
-        head += [envelope(rest[0]), canonical(rest[1]), rest[2]]
+        head += [rest[0], canonical(rest[1]), rest[2]]
         rest = rest[3:]
     elif head[0] == b"text":
         head.append(rest[0])
         rest = rest[1:]
     return head + extension(rest, False)
-
-
-def envelope(value):
-    return value
 
 
 def lower(value):
@@ -135,16 +161,6 @@ def has_raw_bytes(message):
     return any(b >= 0x80 for b in head)
 
 
-def load(connection, mailbox, messages):
-    """Appends; returns the indices that the server took."""
-    connection.command(b"CREATE " + mailbox)
-    taken = []
-    for i, message in enumerate(messages):
-        if connection.append(mailbox, message):
-            taken.append(i)
-    return taken
-
-
 class Tally:
     def __init__(self, show):
         self.counts = collections.OrderedDict()
@@ -166,37 +182,32 @@ class Tally:
 
 
 def compare(connection, mailbox, corpus, tool, show):
-    labels = [label for label, _ in corpus]
-    messages = [message for _, message in corpus]
-    taken = load(connection, mailbox, messages)
-    connection.command(b"EXAMINE " + mailbox)
+    taken = [label for label, message in corpus if append(connection, mailbox, message)]
+    connection.cmd(b"EXAMINE " + mailbox)
     tally = Tally(show)
-    for number, i in enumerate(taken, 1):
-        theirs = connection.fetch(number, b"(ENVELOPE BODYSTRUCTURE BODY BODY.PEEK[])")
+    for number, label in enumerate(taken, 1):
+        theirs = fetch(connection, number, b"(ENVELOPE BODYSTRUCTURE BODY BODY.PEEK[])")
         # What the server stored: some change line ends.
         stored = theirs[b"BODY[]"]
         sections = sections_of(theirs[b"BODYSTRUCTURE"])
         wanted = [b"BODY.PEEK[%s]" % s.replace(FIELDS, b"HEADER.FIELDS (From Subject Content-Type)") for s in sections]
-        parts = connection.fetch(number, b"(" + b" ".join(wanted) + b")")
-        parts = {k.upper(): v for k, v in parts.items()}
+        parts = fetch(connection, number, b"(" + b" ".join(wanted) + b")")
         ours = tool.ask(stored, sections)
         item = "ENVELOPE (raw 8-bit)" if has_raw_bytes(stored) else "ENVELOPE"
-        tally.add(item, theirs[b"ENVELOPE"] == ours[b"ENVELOPE"], labels[i], theirs[b"ENVELOPE"], ours[b"ENVELOPE"])
+        tally.add(item, theirs[b"ENVELOPE"] == ours[b"ENVELOPE"], label, theirs[b"ENVELOPE"], ours[b"ENVELOPE"])
         for name in (b"BODYSTRUCTURE", b"BODY"):
             a, b = canonical(theirs[name]), canonical(ours[name])
-            tally.add(name.decode(), a == b, labels[i], theirs[name], ours[name])
+            tally.add(name.decode(), a == b, label, theirs[name], ours[name])
         different = []
         for section in sections:
             key = b"BODY[%s]" % section.replace(FIELDS, b"HEADER.FIELDS (From Subject Content-Type)")
-            a, b = parts.get(key.upper()), ours[b"BODY[%s]" % section]
+            a, b = parts.get(key.upper(), b"not answered"), ours[b"BODY[%s]" % section.upper()]
             # NIL and "" both say that there is nothing.
             if (a or b"") != (b or b""):
                 different.append((section, a, b))
-        tally.add("part bytes", not different, labels[i], [(s, a) for s, a, _ in different],
+        tally.add("part bytes", not different, label, [(s, a) for s, a, _ in different],
                   [(s, b) for s, _, b in different])
-    connection.command(b"CLOSE")
-    connection.command(b"DELETE " + mailbox)
-    return tally, len(messages) - len(taken)
+    return tally, len(corpus) - len(taken)
 
 
 def main():
@@ -213,16 +224,20 @@ def main():
         name, _, address = server.partition("=")
         for corpus_name in sorted(CORPORA) if args.corpus == "all" else [args.corpus]:
             corpus = list(CORPORA[corpus_name](args.seed, args.messages))
-            connection = Connection(address)
-            mailbox = connection.mailbox_name(b"structure%d" % os.getpid())
-            tally, refused = compare(connection, mailbox, corpus, Tool(args.tool), args.show)
-            connection.close()
+            connection = connect(address)
+            mailbox = new_mailbox(connection)
+            try:
+                tally, refused = compare(connection, mailbox, corpus, Tool(args.tool), args.show)
+            finally:
+                connection.cmd("CLOSE", ok=False)
+                connection.cmd(b"DELETE " + mailbox, ok=False)
+            connection.logout()
             print("%s %s: %d messages, %d refused" % (name, corpus_name, len(corpus), refused))
             for item, (good, total) in tally.counts.items():
                 print("  %-22s %5d / %5d  %.2f %%" % (item, good, total, 100.0 * good / total))
             for (item, label), count in tally.reasons.most_common():
                 print("    %4d  %s: %s" % (count, item, label))
-            if corpus_name == "realistic":
+            if corpus_name in REALISTIC:
                 failed |= tally.rate("ENVELOPE") < 1.0
                 failed |= min(tally.rate("BODYSTRUCTURE"), tally.rate("part bytes")) < 0.99
     return 1 if failed else 0
