@@ -34,7 +34,7 @@ class Capabilities {
   std::vector<std::string> names_;
 };
 
-// Words with SP between, without the word CAPABILITY; ends before "]" or at the end.
+// *(SP atom): what follows the word CAPABILITY, ENABLE or ENABLED, with the SP before each.
 bool parse(Cursor& c, Capabilities& out);
 void write(Writer& w, const Capabilities& capabilities);
 

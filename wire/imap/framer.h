@@ -68,6 +68,16 @@ struct AnnouncedLiteral {
   bool binary = false;
 };
 
+// "{12}", "{12+}", "~{12}" at the end of a line (without line end). Numbers that do not fit are `overflow`.
+struct LiteralMark {
+  enum class Kind : uint8_t { none, literal, overflow } kind = Kind::none;
+  uint64_t size = 0;
+  size_t begin = 0;  // where "{" or "~{" stands
+  bool non_sync = false;
+  bool binary = false;
+};
+LiteralMark find_literal_mark(std::string_view line);
+
 class Framer {
  public:
   enum class Side : uint8_t { server, client };  // which side reads: a server reads commands
@@ -94,7 +104,7 @@ class Framer {
   const Frame& frame() const { return frame_; }
 
   // Nothing is half read: the state in which STARTTLS may switch and a parked session may be.
-  bool idle() const { return state_ == State::line && text_.empty() && literals_.empty() && !discarding_; }
+  bool idle() const { return finished_ || (state_ == State::line && text_.empty() && !discarding_); }
   // Gives the memory of an idle framer back.
   void release();
   void set_leniency(Leniency leniency) { leniency_ = leniency; }
@@ -102,29 +112,24 @@ class Framer {
 
  private:
   enum class State : uint8_t { line, announced, inline_literal, streamed_literal, discarded_literal, failed };
-  struct Mark {
-    size_t literal_offset;
-    bool literal;
-  };
 
-  base::Result<Event> read_line(std::string_view& input);
-  base::Result<Event> end_of_line(std::string_view line);
-  bool begin_literal();
-  bool may_hold_literal(std::string_view line) const;
-  void resolve_literals();
+  base::Result<Event> read_line(std::string_view& input, bool& again);
+  base::Result<Event> announce(std::string_view line, const LiteralMark& mark, bool& again);
+  bool may_hold_literal(std::string_view start) const;
   void begin_frame();
   base::Failure fail(base::Errc code, std::string note);
 
   const Side side_;
   State state_ = State::line;
-  bool discarding_ = false;
-  bool finished_ = false;       // the last event was a frame: forget it at the next call
+  bool discarding_ = false;     // after refuse(): the command is swallowed
+  bool finished_ = false;       // the last event was a frame: it is forgotten at the next call
   bool pending_empty_ = false;  // a streamed literal of size 0 still owes its chunk
   FramerLimits limits_;
   Leniency leniency_;
-  std::string text_;             // lines so far, unless the frame is one line inside the caller's buffer
-  std::string store_;            // inline literals, one after the other
-  std::vector<size_t> offsets_;  // of each literal in store_
+  std::string text_;           // what cannot stay in the caller's buffer: lines before a literal, a line half read
+  size_t line_start_ = 0;      // of the current line in text_
+  std::string store_;          // the inline literals, one after the other
+  std::vector<size_t> begin_;  // of each literal in store_
   std::vector<Literal> literals_;
   AnnouncedLiteral announced_;
   uint64_t literal_left_ = 0;
@@ -134,15 +139,5 @@ class Framer {
   base::Errc failed_code_ = base::Errc::malformed;
   std::string failed_note_;
 };
-
-// "{12}", "{12+}", "~{12}" at the end of a line (without line end). Numbers that do not fit are `overflow`.
-struct LiteralMark {
-  enum class Kind : uint8_t { none, literal, overflow } kind = Kind::none;
-  uint64_t size = 0;
-  size_t begin = 0;  // where "{" or "~{" stands
-  bool non_sync = false;
-  bool binary = false;
-};
-LiteralMark find_literal_mark(std::string_view line);
 
 }  // namespace wire::imap
