@@ -1,0 +1,173 @@
+// sync, verify, cutover, rollback, probe: renders the reports of gateway/migrate, for one user or many.
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include "gateway/admin/args.h"
+#include "gateway/admin/render.h"
+#include "gateway/admin/verbs.h"
+#include "gateway/control/secret.h"
+#include "wire/net/tasks.h"
+
+namespace gateway::admin {
+
+namespace {
+
+namespace json = boost::json;
+
+// How many users a verb works on at once; the upstream's own limits hold beneath.
+constexpr size_t users_at_once = 8;
+
+using Job = std::function<awaitable<VerbResult>(std::string user)>;
+
+awaitable<VerbResult> guarded(Context& context, std::string typed, const Job& job) {
+  Result<control::User> user = co_await find_user(context, typed);
+  if (!user) co_return failed(user.error());
+  const std::string name = user->name;
+  std::optional<VerbResult> out;
+  std::exception_ptr error;
+  try {
+    out = co_await job(name);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (error) {
+    // A cancelled verb must end, not report.
+    if (wire::net::is_cancelled(error)) std::rethrow_exception(error);
+    co_return failed(name, Failure(Errc::internal, wire::net::describe(error)));
+  }
+  co_return std::move(*out);
+}
+
+awaitable<void> worker(Context& context, const std::vector<std::string>& users, const Job& job, size_t& next,
+                       std::vector<VerbResult>& results) {
+  while (next < users.size()) {
+    const size_t mine = next++;
+    results[mine] = co_await guarded(context, users[mine], job);
+  }
+}
+
+// One user: that user's document. Several: {"users":[...]} in the order asked; the exit status is the gravest.
+awaitable<VerbResult> for_users(Context& context, std::vector<std::string> users, bool all, const Job& job) {
+  if (all) {
+    Result<std::vector<control::User>> everybody = co_await all_users(context);
+    if (!everybody) co_return failed(everybody.error());
+    for (const control::User& u : *everybody) {
+      if (!u.upstream.empty()) users.push_back(u.name);
+    }
+  } else if (users.empty()) {
+    co_return failed(Failure(Errc::usage, "name a user, or --all"));
+  } else if (users.size() == 1) {
+    co_return co_await guarded(context, users.front(), job);
+  }
+  std::vector<VerbResult> results(users.size());
+  size_t next = 0;
+  const asio::any_io_executor here = co_await asio::this_coro::executor;
+  std::exception_ptr error;
+  wire::net::TaskGroup group(here, [&error](const std::string&, std::exception_ptr e) { error = e; });
+  for (size_t i = 0; i < std::min(users_at_once, users.size()); ++i) {
+    group.spawn("users", worker(context, users, job, next, results));
+  }
+  co_await group.join();
+  if (error) std::rethrow_exception(error);
+  VerbResult out;
+  json::array list;
+  for (VerbResult& r : results) {
+    out.exit = std::max(out.exit, r.exit);
+    out.text += r.text;
+    list.push_back(std::move(r.json));
+  }
+  if (users.empty()) out.text = "There are no users with an upstream.\n";
+  out.json["users"] = std::move(list);
+  co_return out;
+}
+
+struct Common {
+  std::vector<std::string> users;
+  bool all = false;
+};
+
+Common common(Args& a) {
+  Common out;
+  out.users = a.texts("users");
+  out.all = a.flag("all");
+  return out;
+}
+
+}  // namespace
+
+awaitable<VerbResult> sync(Context& context, json::object args, Progress& progress) {
+  Args a(args);
+  Common c = common(a);
+  if (const auto problem = a.problem()) co_return failed(*problem);
+  migrate::OnProgress hear = [&progress](const migrate::Tally& t) { progress.update(t); };
+  source::Services* services = &context.services;
+  const Job job = [services, hear](std::string user) -> awaitable<VerbResult> {
+    Result<migrate::SyncReport> report = co_await migrate::sync(*services, user, hear);
+    if (!report) co_return failed(user, report.error());
+    co_return render(*report);
+  };
+  co_return co_await for_users(context, std::move(c.users), c.all, job);
+}
+
+awaitable<VerbResult> verify(Context& context, json::object args, Progress& progress) {
+  Args a(args);
+  Common c = common(a);
+  const bool full = a.flag("full");
+  if (const auto problem = a.problem()) co_return failed(*problem);
+  migrate::OnProgress hear = [&progress](const migrate::Tally& t) { progress.update(t); };
+  source::Services* services = &context.services;
+  const Job job = [services, hear, full](std::string user) -> awaitable<VerbResult> {
+    Result<migrate::VerifyReport> report = co_await migrate::verify(*services, user, full, hear);
+    if (!report) co_return failed(user, report.error());
+    co_return render(*report, full);
+  };
+  co_return co_await for_users(context, std::move(c.users), c.all, job);
+}
+
+awaitable<VerbResult> cutover(Context& context, json::object args, Progress& progress) {
+  Args a(args);
+  std::vector<std::string> users = a.texts("users");
+  const std::vector<std::string> accept = a.texts("accept");
+  if (const auto problem = a.problem()) co_return failed(*problem);
+  migrate::OnProgress hear = [&progress](const migrate::Tally& t) { progress.update(t); };
+  source::Services* services = &context.services;
+  const Job job = [services, hear, accept](std::string user) -> awaitable<VerbResult> {
+    Result<migrate::CutoverReport> report = co_await migrate::cutover(*services, user, accept, hear);
+    if (!report) co_return failed(user, report.error());
+    co_return render(*report);
+  };
+  co_return co_await for_users(context, std::move(users), false, job);
+}
+
+awaitable<VerbResult> rollback(Context& context, json::object args, Progress&) {
+  Args a(args);
+  std::vector<std::string> users = a.texts("users");
+  if (const auto problem = a.problem()) co_return failed(*problem);
+  source::Services* services = &context.services;
+  const Job job = [services](std::string user) -> awaitable<VerbResult> {
+    Result<migrate::RollbackReport> report = co_await migrate::rollback(*services, user);
+    if (!report) co_return failed(user, report.error());
+    co_return render(*report);
+  };
+  co_return co_await for_users(context, std::move(users), false, job);
+}
+
+awaitable<VerbResult> probe(Context& context, json::object args, Progress&) {
+  Args a(args);
+  const std::string upstream = a.text("upstream");
+  const std::optional<std::string> user = a.optional_text("user");
+  std::optional<std::string> password = a.optional_text("password");
+  if (const auto problem = a.problem()) co_return failed(*problem);
+  if (!context.services.config.upstreams.contains(upstream)) {
+    co_return failed(
+        Failure(Errc::usage, "there is no upstream " + upstream + " in " + context.services.config.file.string()));
+  }
+  Result<migrate::ProbeReport> report = co_await migrate::probe(context.services, upstream, user, password);
+  if (password) control::wipe(*password);
+  if (!report) co_return failed(report.error());
+  co_return render(*report);
+}
+
+}  // namespace gateway::admin
