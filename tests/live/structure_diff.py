@@ -18,7 +18,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "fixtures", "peers")]
-from rawimap import connect, parse, quote  # noqa: E402
+from rawimap import ImapError, connect, parse, quote  # noqa: E402
 from structure_corpus import CORPORA, REALISTIC  # noqa: E402
 
 FIELDS = b"HEADER.FIELDS:From,Subject,Content-Type"
@@ -39,10 +39,10 @@ def read_response(stream):
     out = []
     while True:
         line = stream.readline().rstrip(b"\r\n")
-        out.append(line)
         if not line.endswith(b"}"):
-            return out
-        out.append(stream.read(int(line[line.rindex(b"{") + 1:-1])))
+            return out + [line]
+        brace = line.rindex(b"{")
+        out += [line[:brace], stream.read(int(line[brace + 1:-1]))]
 
 
 def parse_fetch(response):
@@ -70,9 +70,12 @@ def new_mailbox(connection):
 
 def append(connection, mailbox, message):
     """False if the server refuses the message."""
-    connection.tag += 1
-    tag = b"t%d" % connection.tag
-    connection.send(b"%s APPEND %s {%d+}\r\n" % (tag, mailbox, len(message)) + message + b"\r\n")
+    tag = connection.start(b"APPEND %s {%d}" % (mailbox, len(message)))
+    try:
+        connection.plus()
+    except ImapError:
+        return False
+    connection.send(message + b"\r\n")
     return connection.finish(tag)[1].startswith(b"OK")
 
 

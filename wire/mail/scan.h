@@ -5,6 +5,8 @@
 // then the innermost; text after it is ignored; a boundary line ends a header as well as a body.
 #pragma once
 
+#include <concepts>
+#include <string>
 #include <string_view>
 
 #include "wire/mail/part.h"
@@ -18,5 +20,8 @@ struct ScanLimits {
 };
 
 MessageScan scan(std::string_view message, const ScanLimits& limits = {});
+// The result looks into the message: a temporary would be gone.
+template <std::same_as<std::string> S>
+MessageScan scan(S&& message, const ScanLimits& limits = {}) = delete;
 
 }  // namespace wire::mail

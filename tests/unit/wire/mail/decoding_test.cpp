@@ -1,0 +1,160 @@
+// Transfer encodings, charsets, encoded words and dates.
+#include <gtest/gtest.h>
+
+#include "wire/mail/charset.h"
+#include "wire/mail/date.h"
+#include "wire/mail/encoded_word.h"
+#include "wire/mail/transfer.h"
+
+namespace {
+
+using namespace wire::mail;
+
+TEST(TransferTest, encodings_are_known_by_name) {
+  EXPECT_EQ(transfer_encoding(" Base64 (c)"), TransferEncoding::base64);
+  EXPECT_EQ(transfer_encoding("QUOTED-PRINTABLE"), TransferEncoding::quoted_printable);
+  EXPECT_EQ(transfer_encoding("8bit"), TransferEncoding::identity);
+  EXPECT_EQ(transfer_encoding(""), TransferEncoding::identity);
+  EXPECT_EQ(transfer_encoding("x-uuencode"), TransferEncoding::unknown);
+}
+
+TEST(TransferTest, base64_skips_what_does_not_belong) {
+  const std::pair<const char*, const char*> table[] = {
+      {"aGVsbG8=", "hello"},
+      {"aGVs\r\nbG8=\r\n", "hello"},
+      {"aGVsbG8", "hello"},
+      {"a*G!V s-b_G8=", "hello"},
+      {"", ""},
+      {"=", ""},
+      {"aA==aQ==", "hi"},
+      {"a", ""},
+  };
+  for (const auto& [text, expected] : table) EXPECT_EQ(decode_base64(text, 100), expected) << text;
+  EXPECT_EQ(decode_base64("aGVsbG8=", 2), "he");
+}
+
+TEST(TransferTest, quoted_printable_is_tolerant) {
+  const std::pair<const char*, const char*> table[] = {
+      {"a=3Db", "a=b"},
+      {"a=3db=C3=BC", "a=b\u00fc"},
+      {"soft=\r\nbreak\r\nhard", "softbreak\r\nhard"},
+      {"soft= \t\r\nbreak", "softbreak"},
+      {"bare=\nlf\n", "barelf\r\n"},
+      {"trailing  \r\n", "trailing\r\n"},
+      {"bad=zz=", "bad=zz"},
+      {"=", ""},
+      {"a_b", "a_b"},
+      {"", ""},
+  };
+  for (const auto& [text, expected] : table) EXPECT_EQ(decode_quoted_printable(text, 100), expected) << text;
+  EXPECT_EQ(decode_quoted_printable("a_b=20", 100, true), "a b ");
+  EXPECT_EQ(decode_quoted_printable("abcdef", 3), "abc");
+}
+
+TEST(CharsetTest, text_becomes_UTF_8) {
+  EXPECT_EQ(to_utf8("Gr\xfc\xdf"
+                    "e",
+                    "iso-8859-1"),
+            "Gr\u00fc\u00dfe");
+  EXPECT_EQ(to_utf8("\x93x\x94", "ISO-8859-1"), "\u201cx\u201d");
+  EXPECT_EQ(to_utf8("\xcf\xf0\xe8", "windows-1251"), "\u041f\u0440\u0438");
+  EXPECT_EQ(to_utf8("\x1b$B$3$s\x1b(B", "iso-2022-jp"), "\u3053\u3093");
+  EXPECT_EQ(to_utf8("\xd6\xd0", "gb2312"), "\u4e2d");
+  EXPECT_EQ(to_utf8("x\xff", "utf-8"), "x\uFFFD");
+  EXPECT_EQ(to_utf8("\xfc", ""), "\u00fc");
+  EXPECT_EQ(to_utf8("\xc3\xbc", ""), "\u00fc");
+  EXPECT_EQ(to_utf8("\xfc", "no-such-charset"), "\u00fc");
+  EXPECT_EQ(to_utf8("plain", "no-such-charset"), "plain");
+  EXPECT_TRUE(known_charset("KOI8-R"));
+  EXPECT_FALSE(known_charset("no-such-charset"));
+  EXPECT_FALSE(known_charset(std::string(5000, 'x')));
+  EXPECT_FALSE(known_charset(""));
+}
+
+TEST(CharsetTest, UTF_8_is_validated) {
+  for (const char* good : {"", "a", "\u00fc", "\u20ac", "\U0001f600"}) EXPECT_TRUE(valid_utf8(good)) << good;
+  for (const char* bad :
+       {"\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff", "\xf0\x80\x80\x80"}) {
+    EXPECT_FALSE(valid_utf8(bad));
+  }
+}
+
+TEST(CharsetTest, folding_ignores_case_and_compatibility_forms) {
+  const std::pair<const char*, const char*> same[] = {
+      {"Gr\u00fc\u00dfe", "gR\u00dc\u00dfE"},
+      {"\u041f\u0440\u0438", "\u043f\u0440\u0438"},
+      {"e\u0301", "\u00c9"},
+      {"\u00b2x", "2X"},
+      {"\uff21", "a"},
+      {"\u03c3", "\u03a3"},
+      {"a \r\n\t b", "A B"},
+      {"", ""},
+  };
+  for (const auto& [a, b] : same) EXPECT_EQ(fold(a), fold(b)) << a;
+  EXPECT_NE(fold("a"), fold("b"));
+  EXPECT_NE(fold("\u00fc"), fold("\u00e4"));
+  EXPECT_TRUE(contains(fold("Viele Gr\u00fc\u00dfe!"), fold("GR\u00dc\u00dfe")));
+  EXPECT_TRUE(contains(fold("two\r\n  words"), fold("TWO WORDS")));
+  EXPECT_FALSE(contains(fold("abc"), fold("abd")));
+  EXPECT_TRUE(contains("", ""));
+}
+
+TEST(EncodedWordTest, decoding_follows_RFC_2047) {
+  const std::pair<const char*, const char*> table[] = {
+      {"plain", "plain"},
+      {"=?utf-8?Q?G=C3=BC?=", "G\u00fc"},
+      {"=?UTF-8?b?R8O8?=", "G\u00fc"},
+      {"=?iso-8859-1*de?q?a_b=FC?=", "a b\u00fc"},
+      {"a =?utf-8?q?b?= c", "a b c"},
+      {"=?utf-8?q?a?= =?utf-8?q?b?=", "ab"},
+      {"=?utf-8?q?a?=\r\n =?iso-8859-1?q?b?=", "ab"},
+      {"=?utf-8?q?a?=  x  =?utf-8?q?b?=", "a  x  b"},
+      {"=?utf-8?b?w7w=?= =?utf-8?b?w7w=?=", "\u00fc\u00fc"},
+      {"=?utf-8?q?=C3?= =?utf-8?q?=BC?=", "\u00fc"},
+      {"=?utf-8?q?a b?=", "a b"},
+      {"=?utf-8?x?a?=", "=?utf-8?x?a?="},
+      {"=?utf-8?q?a", "=?utf-8?q?a"},
+      {"=?=?utf-8?q?a?=", "=?a"},
+      {"a\r\n b", "a   b"},
+      {"raw \xfc", "raw \u00fc"},
+      {"", ""},
+  };
+  for (const auto& [text, expected] : table) EXPECT_EQ(decode_header_text(text), expected) << text;
+}
+
+std::string date(std::string_view value) {
+  auto parsed = parse_date_header(value);
+  if (!parsed) return "none";
+  return std::to_string(parsed->year) + "-" + std::to_string(parsed->month) + "-" + std::to_string(parsed->day) + " " +
+         std::to_string(parsed->at.seconds) + " " + std::to_string(parsed->at.zone_minutes);
+}
+
+TEST(DateTest, forms_found_in_mail_are_read) {
+  const std::pair<const char*, const char*> table[] = {
+      {" Mon, 05 Feb 2024 10:11:12 +0100 (CET)", "2024-2-5 1707124272 60"},
+      {"5 Feb 2024 10:11 -0530", "2024-2-5 1707147660 -330"},
+      {"Mon Feb  5 10:11:12 2024", "2024-2-5 1707127872 0"},
+      {"Mon, 5-Feb-24 10:11:12 GMT", "2024-2-5 1707127872 0"},
+      {"5 Feb 99 00:00:00 EST", "1999-2-5 918190800 -300"},
+      {"1 Jan 1970 00:00:00 +0000", "1970-1-1 0 0"},
+      {"29 Feb 2000 23:59:60 Z", "2000-2-29 951868800 0"},
+      {"(comment) 1 March 2024", "2024-3-1 1709251200 0"},
+      {"1 Jan 2024 99:00:00 +0000", "2024-1-1 1704067200 0"},
+      {"1 Jan 2024 10:00:00 +9999", "2024-1-1 1704103200 0"},
+      {"yesterday at noon", "none"},
+      {"32 Jan 2024", "none"},
+      {"", "none"},
+      {"1 2024", "none"},
+      {"Jan 99999999999", "none"},
+  };
+  for (const auto& [value, expected] : table) EXPECT_EQ(date(value), expected) << value;
+}
+
+TEST(DateTest, day_numbers_compare_as_dates_without_regard_to_the_zone) {
+  auto day = [](const char* value) { return parse_date_header(value)->day_number(); };
+  EXPECT_EQ(day("1 Jan 2024 23:00:00 -0500"), day("1 Jan 2024 01:00:00 +0500"));
+  EXPECT_LT(day("31 Jan 2024"), day("1 Feb 2024"));
+  EXPECT_LT(day("31 Dec 2023"), day("1 Jan 2024"));
+}
+
+}  // namespace
