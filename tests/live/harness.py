@@ -81,9 +81,6 @@ class Peers:
     def pids(self, name):
         return [int(pid) for pid in self.run("pids", name).split()]
 
-    def running(self, name):
-        return os.path.exists(os.path.join(self.root, name, "ports")) and ": up" in self.run("status")
-
     def file(self, name):
         return os.path.join(self.root, name)
 
