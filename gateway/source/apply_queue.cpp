@@ -27,16 +27,23 @@ ApplyQueue::Observation::~Observation() {
   queue_.forget_old();
 }
 
+ApplyQueue::Observation::Observation(ApplyQueue& queue, const Ticket& behind) : Observation(queue) {
+  behind_ = behind.id_;
+}
+
+bool ApplyQueue::Observation::bars(const Entry& e, MailboxKey box) const {
+  return e.box == box && e.id != behind_ && (e.closed == 0 || e.closed > asked_);
+}
+
 bool ApplyQueue::Observation::untouchable(MailboxKey box, Uid uid) const {
-  return std::any_of(queue_.entries_.begin(), queue_.entries_.end(), [&](const Entry& e) {
-    return e.box == box && (e.closed == 0 || e.closed > asked_) && e.uids.contains(uid);
-  });
+  return std::any_of(queue_.entries_.begin(), queue_.entries_.end(),
+                     [&](const Entry& e) { return bars(e, box) && e.uids.contains(uid); });
 }
 
 UidSet ApplyQueue::Observation::untouchable(MailboxKey box) const {
   UidSet out;
   for (const Entry& e : queue_.entries_) {
-    if (e.box == box && (e.closed == 0 || e.closed > asked_)) out.add(e.uids);
+    if (bars(e, box)) out.add(e.uids);
   }
   return out;
 }

@@ -14,8 +14,11 @@
 namespace gateway::source {
 
 class ApplyQueue {
+  struct Entry;
+
  public:
   using Moment = uint64_t;
+  class Observation;
 
   class Ticket {
    public:
@@ -25,6 +28,7 @@ class ApplyQueue {
     Ticket& operator=(const Ticket&) = delete;
 
    private:
+    friend class Observation;
     ApplyQueue& queue_;
     uint64_t id_;
   };
@@ -33,6 +37,8 @@ class ApplyQueue {
   class Observation {
    public:
     explicit Observation(ApplyQueue& queue);
+    // One asked right behind an own write on the same connection: it has seen that write, so that one is no obstacle.
+    Observation(ApplyQueue& queue, const Ticket& behind);
     ~Observation();
     Observation(const Observation&) = delete;
     Observation& operator=(const Observation&) = delete;
@@ -43,6 +49,8 @@ class ApplyQueue {
    private:
     ApplyQueue& queue_;
     Moment asked_;
+    uint64_t behind_ = 0;
+    bool bars(const Entry& e, wire::base::MailboxKey box) const;
   };
 
   size_t open_tickets() const;

@@ -9,9 +9,9 @@
 #include <unordered_map>
 
 #include "gateway/source/mailbox.h"
-#include "gateway/source/signal.h"
 #include "storage/account.h"
 #include "wire/net/asio.h"
+#include "wire/net/wheel.h"
 
 namespace gateway::source {
 
@@ -48,7 +48,7 @@ class Copy {
 
   asio::thread_pool& pool_;
   std::unique_ptr<storage::Account> store_;
-  Signal synced_;
+  wire::net::Event synced_;
   bool syncing_ = false;
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;

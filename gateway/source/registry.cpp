@@ -16,7 +16,7 @@ using wire::net::run_on_pool;
 struct Registry::Slot {
   std::string user;
   asio::any_io_executor core;
-  std::unique_ptr<Signal> opened;
+  std::unique_ptr<wire::net::Event> opened;
   bool opening = false;
   UserAccountPtr account;
 };
@@ -43,7 +43,7 @@ awaitable<Result<UserAccountPtr>> Registry::open(std::string user, std::string p
 }
 
 awaitable<Result<UserAccountPtr>> Registry::open_on_core(std::shared_ptr<Slot> slot, std::string password) {
-  if (!slot->opened) slot->opened = std::make_unique<Signal>(slot->core);
+  if (!slot->opened) slot->opened = std::make_unique<wire::net::Event>(slot->core);
   while (slot->opening) co_await slot->opened->wait();
   if (!slot->account || slot->account->closed()) {
     slot->opening = true;

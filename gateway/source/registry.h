@@ -12,6 +12,7 @@
 #include "gateway/source/account.h"
 #include "storage/env.h"
 #include "wire/net/asio.h"
+#include "wire/net/wheel.h"
 
 namespace gateway::source {
 

@@ -2,17 +2,15 @@
 // (design 9, hand-over). On the account's core.
 #pragma once
 
-#include <chrono>
 #include <utility>
 
-#include "gateway/source/signal.h"
-#include "wire/base/failure.h"
+#include "wire/net/wheel.h"
 
 namespace gateway::source {
 
 class WriteGate {
  public:
-  explicit WriteGate(asio::any_io_executor core) : core_(core), changed_(core) {}
+  explicit WriteGate(asio::any_io_executor core) : changed_(std::move(core)) {}
 
   // One write under way; ends when destroyed.
   class Pass {
@@ -29,7 +27,7 @@ class WriteGate {
   };
 
   // Waits while the gate is shut, at most `patience`: then Errc::unavailable.
-  awaitable<wire::base::Result<Pass>> enter(std::chrono::milliseconds patience);
+  awaitable<wire::base::Result<Pass>> enter(wire::net::Timeout patience);
 
   void shut() { shut_ = true; }
   void open() {
@@ -38,13 +36,10 @@ class WriteGate {
   }
   bool is_shut() const { return shut_; }
   // Until no write is under way; false when that takes longer than `patience`.
-  awaitable<bool> drained(std::chrono::milliseconds patience);
+  awaitable<bool> drained(wire::net::Timeout patience);
 
  private:
-  awaitable<void> change_or(std::chrono::steady_clock::time_point deadline);
-
-  asio::any_io_executor core_;
-  Signal changed_;
+  wire::net::Event changed_;
   bool shut_ = false;
   size_t inside_ = 0;
 };

@@ -1,0 +1,120 @@
+#include "gateway/source/upstream_link.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace gateway::source {
+
+using wire::base::Errc;
+using wire::base::Failure;
+
+namespace {
+
+constexpr wire::net::Timeout patience{30'000};  // for a line to become free
+
+}  // namespace
+
+UpstreamLink::UpstreamLink(asio::any_io_executor core, Connect connect, size_t max_lines)
+    : connect_(std::move(connect)), max_lines_(max_lines == 0 ? SIZE_MAX : max_lines), freed_(std::move(core)) {}
+
+void UpstreamLink::forget(std::list<Line>::iterator it) {
+  commands_of_dead_ += it->connection->commands_sent();
+  lines_.erase(it);
+}
+
+void UpstreamLink::drop_dead() {
+  for (auto it = lines_.begin(); it != lines_.end();) {
+    auto next = std::next(it);
+    if (!it->busy && !it->connection->is_open()) forget(it);
+    it = next;
+  }
+}
+
+UpstreamLink::Line* UpstreamLink::pick(const std::string& mailbox, bool writable) {
+  Line* fresh = nullptr;
+  Line* oldest = nullptr;
+  for (Line& line : lines_) {
+    if (line.busy) continue;
+    if (!mailbox.empty() && line.selected == mailbox && (line.writable || !writable)) return &line;
+    if (line.selected.empty()) fresh = &line;
+    if (!oldest || line.used < oldest->used) oldest = &line;
+  }
+  if (fresh) return fresh;
+  // A free line with another mailbox is taken when no other can be made, or when nothing must be selected.
+  if (oldest && (mailbox.empty() || lines_.size() + connecting_ >= max_lines_)) return oldest;
+  return nullptr;
+}
+
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, bool writable, bool must_leave_one) {
+  for (;;) {
+    if (closed_) co_return Failure(Errc::closed, "the account's connections to its old server are closed");
+    drop_dead();
+    const size_t spare_needed = must_leave_one ? 1 : 0;
+    const auto busy =
+        static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [](const Line& l) { return l.busy; }));
+    if (must_leave_one && busy + connecting_ + spare_needed >= max_lines_) {
+      co_return Failure(Errc::limit, "no connection to the old server is left to wait on");
+    }
+    if (Line* line = pick(mailbox, writable)) {
+      line->busy = true;
+      line->used = ++clock_;
+      co_return Lease(this, line);
+    }
+    if (lines_.size() + connecting_ < max_lines_) {
+      ++connecting_;
+      auto made = co_await connect_();
+      --connecting_;
+      freed_.notify_all();
+      if (!made) co_return made.error();
+      lines_.emplace_back();
+      Line& line = lines_.back();
+      line.connection = std::move(*made);
+      line.busy = true;
+      line.used = ++clock_;
+      co_return Lease(this, &line);
+    }
+    const bool woken = co_await freed_.wait(patience);
+    if (!woken) co_return Failure(Errc::unavailable, "all connections to the old server are busy");
+  }
+}
+
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::any() { return take(std::string(), false, false); }
+
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::prefer(std::string mailbox, bool writable) {
+  return take(std::move(mailbox), writable, false);
+}
+
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::spare() { return take(std::string(), false, true); }
+
+void UpstreamLink::give_back(Line* line) {
+  line->busy = false;
+  if (closed_) line->connection->close();
+  drop_dead();
+  freed_.notify_all();
+}
+
+awaitable<void> UpstreamLink::close() {
+  closed_ = true;
+  freed_.notify_all();
+  std::vector<std::unique_ptr<imapc::Connection>> idle;
+  for (auto it = lines_.begin(); it != lines_.end();) {
+    auto next = std::next(it);
+    if (it->busy) {
+      it->connection->close();
+    } else {
+      idle.push_back(std::move(it->connection));
+      commands_of_dead_ += idle.back()->commands_sent();
+      lines_.erase(it);
+    }
+    it = next;
+  }
+  for (auto& connection : idle) co_await connection->logout();
+}
+
+uint64_t UpstreamLink::commands_sent() const {
+  uint64_t n = commands_of_dead_;
+  for (const Line& line : lines_) n += line.connection->commands_sent();
+  return n;
+}
+
+}  // namespace gateway::source

@@ -1,0 +1,80 @@
+// One account's connections to its old server: made when needed, at most as many as the upstream's per_user limit
+// allows, each lent to one task at a time. Remembers which mailbox each has selected, so that warm work costs no
+// SELECT. On the account's core.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "imapc/connection.h"
+#include "wire/net/wheel.h"
+
+namespace gateway::source {
+
+using wire::base::Result;
+
+class UpstreamLink {
+ public:
+  using Connect = std::function<awaitable<Result<std::unique_ptr<imapc::Connection>>>()>;
+
+  struct Line {
+    std::unique_ptr<imapc::Connection> connection;
+    std::string selected;  // empty: none
+    bool writable = false;
+    bool busy = false;
+    uint64_t used = 0;  // order of last use
+  };
+
+  // The caller's alone until it is destroyed. The link outlives it.
+  class Lease {
+   public:
+    Lease(UpstreamLink* link, Line* line) : link_(link), line_(line) {}
+    Lease(Lease&& o) noexcept : link_(std::exchange(o.link_, nullptr)), line_(o.line_) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (link_) link_->give_back(line_);
+    }
+    imapc::Connection* operator->() const { return line_->connection.get(); }
+    imapc::Connection& operator*() const { return *line_->connection; }
+    Line& line() const { return *line_; }
+
+   private:
+    UpstreamLink* link_;
+    Line* line_;
+  };
+
+  // `max_lines` 0: no limit.
+  UpstreamLink(asio::any_io_executor core, Connect connect, size_t max_lines);
+
+  // A connection for commands that need no mailbox.
+  awaitable<Result<Lease>> any();
+  // One that has `mailbox` selected already if that can be; the caller selects it else.
+  awaitable<Result<Lease>> prefer(std::string mailbox, bool writable);
+  // Another one, for an IDLE that lasts; Errc::limit when only the last free one is left.
+  awaitable<Result<Lease>> spare();
+
+  // Polite LOGOUT on free lines; the others break. New leases are refused until reopen().
+  awaitable<void> close();
+  void reopen() { closed_ = false; }
+  uint64_t commands_sent() const;
+
+ private:
+  Line* pick(const std::string& mailbox, bool writable);
+  awaitable<Result<Lease>> take(std::string mailbox, bool writable, bool must_leave_one);
+  void give_back(Line* line);
+  void drop_dead();
+  void forget(std::list<Line>::iterator it);
+
+  Connect connect_;
+  size_t max_lines_;
+  wire::net::Event freed_;
+  std::list<Line> lines_;
+  size_t connecting_ = 0;
+  uint64_t clock_ = 0;
+  uint64_t commands_of_dead_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace gateway::source
