@@ -60,6 +60,10 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   // The tree, with every mailbox's numbers, in as few round trips as the server allows. Brings the copy's tree up to
   // date with it.
   awaitable<Result<Inventory>> inventory();
+  // The same, without a change of the copy: for verify.
+  awaitable<Result<Inventory>> observe_source();
+  // Connections may be made again after close(): for a look at the source once it is no longer the authority.
+  void reopen() { link_.reopen(); }
   // Whether the mailbox cannot have changed since its cursor: by its numbers, else by a listing's digest. Pipelined:
   // the results correspond to `names`.
   awaitable<Result<std::vector<bool>>> unchanged(const std::vector<SourceMailbox>& mailboxes);
@@ -73,6 +77,9 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   using OnCounts = std::function<void(const ImportCounts&)>;
   // Lists what is new and brings in every body that the copy lacks. EXAMINE; leaves no trace at the source.
   awaitable<Result<Filled>> fill(std::string name, OnCounts on_counts);
+
+  // Whether the copy holds every body of that mailbox's messages.
+  bool has_all_content(const std::string& name) const;
 
   awaitable<Result<UpstreamLink::Lease>> lease() { return link_.any(); }
   // A fresh EXAMINE on a free connection, for verify.

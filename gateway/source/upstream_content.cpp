@@ -273,6 +273,14 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::fill(std::string
   co_return out;
 }
 
+bool UpstreamAuthority::has_all_content(const std::string& name) const {
+  const auto tree = copy_.store().tree();
+  const MailboxInfo* info = tree->find(name);
+  if (!info) return false;
+  const storage::MailboxSnapshotPtr now = copy_.store().snapshot(info->key);
+  return now && without_body(*now, copy_.store()).empty();
+}
+
 awaitable<Result<void>> UpstreamAuthority::fill_content(Filled& out, OnCounts on_counts) {
   storage::MailboxSnapshotPtr now = copy_.store().snapshot(out.key);
   if (!now) co_return Result<void>();

@@ -188,6 +188,13 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::inventory() {
   co_return seen;
 }
 
+awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_source() {
+  auto lease = co_await link_.any();
+  if (!lease) co_return lease.error();
+  if (auto ok = co_await learn_namespaces(**lease); !ok) co_return ok.error();
+  co_return co_await list(**lease, true);
+}
+
 awaitable<Result<void>> UpstreamAuthority::refresh_tree() {
   auto seen = co_await observe_tree(false);
   if (!seen && is_broken(seen.error())) seen = co_await observe_tree(false);

@@ -260,6 +260,11 @@ awaitable<bool> UserAccount::freeze(control::State state, control::Placement pla
   co_return co_await gate_.drained(patience);
 }
 
+awaitable<bool> UserAccount::hold_writes(std::chrono::milliseconds patience) {
+  gate_.shut();
+  co_return co_await gate_.drained(patience);
+}
+
 awaitable<Result<void>> UserAccount::settle(control::State state, control::Placement placement) {
   const Owner before = user_.placement.owner;
   if (placement.epoch > copy_.store().epoch()) {

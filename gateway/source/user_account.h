@@ -64,12 +64,16 @@ class UserAccount final : public MailAccount {
   // The control database has the new placement already; these make the account follow it.
   // Shuts the gate and waits until no write is under way; false: one takes too long, thaw.
   awaitable<bool> freeze(control::State state, control::Placement placement, std::chrono::milliseconds patience);
+  // Shuts the gate and drains it, the placement as it is; settle() opens it again.
+  awaitable<bool> hold_writes(std::chrono::milliseconds patience);
   // Gives the account to its owner, upstream or local: same sessions, same views.
   awaitable<Result<void>> settle(control::State state, control::Placement placement);
 
+  // The control database has it already; owner and epoch stay.
+  void set_state(control::State state) { user_.state = state; }
+
   // What the user just logged in with; kept in memory, for upstreams where no admin can log in.
   void remember_password(std::string password);
-  void set_prefix(std::string prefix, char separator);
 
   // Tells every session to leave, ends the upstream connections, closes the store.
   awaitable<Result<void>> close(std::string why);
