@@ -23,8 +23,8 @@ namespace storage {
 
 // The account's mailboxes and subscriptions as an immutable value.
 struct MailboxTree {
-  std::vector<MailboxInfo> mailboxes;      // in order of creation
-  std::vector<std::string> subscriptions;  // sorted octets; also of mailboxes that do not exist
+  std::vector<MailboxInfo> mailboxes;                    // in order of creation
+  std::vector<std::string> subscriptions;                // sorted octets; also of mailboxes that do not exist
   const MailboxInfo* find(std::string_view name) const;  // INBOX in any case
   bool subscribed(std::string_view name) const;
 };
@@ -34,6 +34,7 @@ struct OpenOptions {
   bool create = false;
   bool read_only = false;  // doctor, verify: nothing is written, a torn tail is reported and not cut
   Epoch epoch;             // placement epoch stamped on frames; opening with one below the log's is Errc::conflict
+  uint64_t segment_bytes = 64u << 20;  // a new segment is begun above this
 };
 
 // What opening had to do. Corruption never stops the rest of the account (design 4).
@@ -73,9 +74,9 @@ class Account {
 
   // --- durability
   Lsn appended() const;
-  Lsn durable() const;   // any thread
-  Result<Lsn> sync();    // any thread, blocks: everything appended when it was called is durable when it returns
-  bool failed() const;   // an fsync failed: nothing more is accepted until the account is opened again
+  Lsn durable() const;  // any thread
+  Result<Lsn> sync();   // any thread, blocks: everything appended when it was called is durable when it returns
+  bool failed() const;  // an fsync failed: nothing more is accepted until the account is opened again
 
   // --- bodies; any thread
   Result<BodyReader> open_body(const Sha256& name) const;
@@ -85,6 +86,7 @@ class Account {
   Result<void> close();  // sync and checkpoint
 
  private:
+  friend class Batch;
   class Impl;
   explicit Account(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -16,11 +16,13 @@ class Batch {
   ~Batch();
 
   // Each refuses what would break an invariant (I3) and then leaves the batch as it was.
-  Result<MailboxKey> create_mailbox(const MailboxInfo& info);  // Errc::exists; UIDVALIDITY 0: assigned, above any the name had
+  Result<MailboxKey> create_mailbox(
+      const MailboxInfo& info);  // Errc::exists; UIDVALIDITY 0: assigned, above any the name had
   Result<void> change_mailbox(MailboxKey key, const MailboxChange& change);
   Result<void> remove_mailbox(MailboxKey key);
   // The source gave the mailbox a new UIDVALIDITY: all messages go, the name and key stay.
-  Result<void> reset_mailbox(MailboxKey key, UidValidity validity, Uid uid_next, ModSeq highest_modseq, ModSeqMode mode);
+  Result<void> reset_mailbox(MailboxKey key, UidValidity validity, Uid uid_next, ModSeq highest_modseq,
+                             ModSeqMode mode);
   void subscribe(std::string_view name, bool on);
 
   // Adds the bytes, or finds that the account has them already. Cheap to call for a duplicate.
@@ -31,7 +33,8 @@ class Batch {
   Result<void> attach_body(MailboxKey key, Uid uid, const Sha256& body, std::optional<uint64_t> size = {});
   // Messages that are already as asked are not touched, unless `modseq` is given (mirror mode: the source's number).
   // Returns the UIDs that changed. UIDs that are not there are ignored.
-  Result<UidSet> change_flags(MailboxKey key, const UidSet& uids, const FlagChange& change, std::optional<ModSeq> modseq = {});
+  Result<UidSet> change_flags(MailboxKey key, const UidSet& uids, const FlagChange& change,
+                              std::optional<ModSeq> modseq = {});
   // Returns the UIDs that were there. `modseq`: in mirror mode the source's HIGHESTMODSEQ at detection.
   Result<UidSet> expunge(MailboxKey key, const UidSet& uids, std::optional<ModSeq> modseq = {});
   void set_cursor(MailboxKey key, const SyncCursor& cursor);

@@ -78,10 +78,18 @@ class PosixFile final : public File {
 Result<std::unique_ptr<File>> PosixEnv::open(const std::filesystem::path& path, Mode mode) {
   int flags = O_CLOEXEC | O_NOFOLLOW;
   switch (mode) {
-    case Mode::read: flags |= O_RDONLY; break;
-    case Mode::write: flags |= O_RDWR; break;
-    case Mode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
-    case Mode::truncate: flags |= O_RDWR | O_CREAT | O_TRUNC; break;
+    case Mode::read:
+      flags |= O_RDONLY;
+      break;
+    case Mode::write:
+      flags |= O_RDWR;
+      break;
+    case Mode::create:
+      flags |= O_RDWR | O_CREAT | O_EXCL;
+      break;
+    case Mode::truncate:
+      flags |= O_RDWR | O_CREAT | O_TRUNC;
+      break;
   }
   int fd = ::open(path.c_str(), flags, 0600);
   if (fd < 0) return failed(errno, "cannot open", path);

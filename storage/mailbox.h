@@ -57,8 +57,8 @@ struct SnapshotDiff {
   std::vector<uint32_t> expunged;  // indexes in `from`, ascending
   std::vector<uint32_t> changed;   // indexes in `to` of messages in both whose flags or MODSEQ differ, ascending
   uint32_t added = 0;              // messages at the end of `to` that `from` has not
-  // Indexes in `to` of messages that `from` has not, below its last: a copy that had missed them. No client can be told:
-  // the session must forget the mailbox (NO, then SELECT again).
+  // Indexes in `to` of messages that `from` has not, below its last: a copy that had missed them. No client can be
+  // told: the session must forget the mailbox (NO, then SELECT again).
   std::vector<uint32_t> inserted;
   bool empty() const { return expunged.empty() && changed.empty() && added == 0 && inserted.empty(); }
 

@@ -60,7 +60,7 @@ struct MailboxInfo {
 struct MessageInfo {
   InternalDate date;
   uint64_t size = 0;
-  std::optional<Sha256> body;  // absent: listed, not fetched
+  std::optional<Sha256> body;             // absent: listed, not fetched
   std::optional<InternalDate> save_date;  // RFC 8514
   std::string email_id, thread_id;        // RFC 8474; empty: none
   std::string uidl;                       // POP3; empty: none

@@ -1,0 +1,150 @@
+#include "storage/account.h"
+
+#include <algorithm>
+
+#include "storage/account_impl.h"
+#include "storage/body_reader.h"
+
+namespace storage {
+
+Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
+  if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
+  LogWriter& log = writer();
+  if (batch.base != log.appended()) return Failure(Errc::conflict, "the store changed while the batch was made");
+  if (batch.frames.empty()) return log.appended();
+  if (Result<void> r = log.roll_if_full(); !r) return r.error();
+
+  Lsn lsn = log.appended(), synced = log.durable();
+  uint64_t length = 0;
+  std::vector<BodyPlace> bodies;
+  for (size_t i = 0; i < batch.frames.size(); ++i) {
+    const Batch::Impl::Frame& f = batch.frames[i];
+    FrameHeader h;
+    h.kind = f.kind;
+    h.flags = i + 1 == batch.frames.size() ? last_of_batch : 0;
+    h.length = static_cast<uint32_t>(f.length);
+    h.lsn = lsn = lsn.next();
+    h.synced = synced;
+    h.epoch = epoch_;
+    h.payload_crc = f.crc;
+    h.encode(batch.bytes.data() + f.at, log.salt());
+    if (f.kind == FrameKind::body) bodies.push_back({f.name, log.segment(), log.offset() + length, h.length});
+    length += frame_header_size + f.length;
+  }
+
+  auto put = [&](File& file, uint64_t at) -> Result<void> {
+    size_t from = 0;  // in batch.bytes: what has not been written
+    Buffer piece;
+    for (const Batch::Impl::Frame& f : batch.frames) {
+      if (!f.body) continue;
+      size_t to = f.at + frame_header_size + f.body->head.encoded_size();
+      if (Result<void> r = file.write_at(at, batch.bytes.bytes(from, to - from)); !r) return r;
+      at += to - from;
+      from = to;
+      for (uint64_t done = 0, stored = f.body->head.stored_size(); done < stored;) {
+        piece.resize(static_cast<size_t>(std::min<uint64_t>(stored - done, 1u << 20)));
+        Result<size_t> n = f.body->read_stored(done, {piece.data(), piece.size()});
+        if (!n) return n.error();
+        if (*n != piece.size()) return Failure(Errc::io, "a spooled message is shorter than it was");
+        if (Result<void> r = file.write_at(at, piece.bytes()); !r) return r;
+        at += *n;
+        done += *n;
+      }
+    }
+    if (from == batch.bytes.size()) return {};
+    return file.write_at(at, batch.bytes.bytes(from, batch.bytes.size() - from));
+  };
+  if (Result<void> r = log.write(length, lsn, put); !r) return r.error();
+
+  for (const BodyPlace& b : bodies) bodies_->put(b);
+  state_.merge(std::move(batch.layer));
+  tree_.reset();
+  return lsn;
+}
+
+Result<void> Account::Impl::raise_epoch(Epoch e) {
+  if (e < epoch_) return Failure(Errc::conflict, "stale epoch");
+  if (e == epoch_ && e == state_.epoch()) return {};
+  Batch::Impl batch(*this);
+  if (Result<void> r = batch.put(record::EpochRaised{e}); !r) return r;
+  Epoch before = epoch_;
+  epoch_ = e;  // stamped on the frame itself, too
+  if (Result<Lsn> r = commit(batch); !r) {
+    epoch_ = before;
+    return r.error();
+  }
+  return {};
+}
+
+MailboxSnapshotPtr Account::Impl::snapshot(MailboxKey key) {
+  std::shared_ptr<const MailboxState> box = state_.mailbox(key);
+  if (!box) {
+    snapshots_.erase(key);
+    return nullptr;
+  }
+  Cached& c = snapshots_[key];
+  if (c.of != box) c = Cached{box, box->snapshot()};
+  return c.snapshot;
+}
+
+MailboxTreePtr Account::Impl::tree() {
+  if (!tree_) tree_ = std::make_shared<MailboxTree>(state_.tree());
+  return tree_;
+}
+
+Result<BodyReader> Account::Impl::open_body(const Sha256& name) {
+  Result<std::optional<BodyPlace>> place = bodies_->find(name);
+  if (!place) return place.error();
+  if (!*place) return Failure(Errc::not_found, "no such body");
+  Result<std::shared_ptr<File>> file = files_.open((*place)->segment);
+  if (!file) return file.error();
+  Result<std::unique_ptr<BodyReader::Impl>> reader = BodyReader::Impl::open(*file, **place, bodies_);
+  if (!reader) return reader.error();
+  return BodyReader(std::move(*reader));
+}
+
+Spool Account::Impl::spool() { return Spool{&env_, directory_ / "spool", spooled_}; }
+
+void Account::Impl::give_buffer(Buffer b) {
+  constexpr size_t kept = 8u << 20;  // what one large import would otherwise hold for good
+  if (b.capacity() > buffer_.capacity() && b.capacity() <= kept) buffer_ = std::move(b);
+}
+
+Account::Account(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Account::~Account() = default;
+
+Result<std::unique_ptr<Account>> Account::open(Env& env, const std::filesystem::path& directory, OpenOptions options) {
+  auto impl = std::make_unique<Impl>(env, directory, options);
+  if (Result<void> r = impl->open(); !r) return r.error();
+  return std::unique_ptr<Account>(new Account(std::move(impl)));
+}
+
+const OpenReport& Account::open_report() const { return impl_->report(); }
+MailboxTreePtr Account::tree() const { return impl_->tree(); }
+MailboxSnapshotPtr Account::snapshot(MailboxKey key) const { return impl_->snapshot(key); }
+std::optional<SyncCursor> Account::cursor(MailboxKey key) const { return impl_->state().cursor(key); }
+bool Account::has_body(const Sha256& name) const {
+  Result<std::optional<BodyPlace>> place = impl_->bodies().find(name);
+  return place && place->has_value();
+}
+UidValidity Account::highest_uid_validity(std::string_view name) const { return impl_->state().highest_validity(name); }
+Epoch Account::epoch() const { return impl_->epoch(); }
+
+Batch Account::begin() { return Batch(std::make_unique<Batch::Impl>(*impl_)); }
+Result<Lsn> Account::commit(Batch batch) { return impl_->commit(*batch.impl_); }
+Result<void> Account::raise_epoch(Epoch e) { return impl_->raise_epoch(e); }
+BodyWriter Account::new_body() { return BodyWriter(std::make_unique<BodyWriter::Impl>(impl_->spool())); }
+
+Lsn Account::appended() const { return impl_->writer().appended(); }
+Lsn Account::durable() const { return impl_->writer().durable(); }
+Result<Lsn> Account::sync() { return impl_->writer().sync(); }
+bool Account::failed() const { return impl_->writer().failed(); }
+Result<BodyReader> Account::open_body(const Sha256& name) const { return impl_->open_body(name); }
+Result<void> Account::checkpoint() { return impl_->checkpoint(); }
+Result<void> Account::close() {
+  if (impl_->options().read_only) return {};
+  if (Result<Lsn> r = sync(); !r) return r.error();
+  return checkpoint();
+}
+
+}  // namespace storage

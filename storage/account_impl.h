@@ -1,0 +1,125 @@
+// What is behind Account and Batch. Private to storage; owner thread unless a member says otherwise.
+#pragma once
+
+#include <map>
+#include <unordered_map>
+
+#include "storage/account.h"
+#include "storage/body_impl.h"
+#include "storage/body_index.h"
+#include "storage/log_scan.h"
+#include "storage/log_writer.h"
+#include "storage/state.h"
+
+namespace storage {
+
+// What index.snap says about the log it was taken from.
+struct SnapshotBase {
+  Lsn lsn;
+  LogPosition tail;  // where the frame lsn + 1 will be
+};
+
+class Account::Impl {
+ public:
+  Impl(Env& env, std::filesystem::path directory, OpenOptions options)
+      : env_(env), directory_(std::move(directory)), options_(options), files_(env, directory_ / "log") {}
+
+  Result<void> open();
+  Result<Lsn> commit(Batch::Impl& batch);
+  Result<void> raise_epoch(Epoch e);
+  MailboxSnapshotPtr snapshot(MailboxKey key);
+  MailboxTreePtr tree();
+  Result<BodyReader> open_body(const Sha256& name);  // any thread
+  Result<void> checkpoint();
+
+  Env& env() { return env_; }
+  AccountState& state() { return state_; }
+  BodyIndex& bodies() { return *bodies_; }
+  LogWriter& writer() { return *writer_; }
+  const OpenReport& report() const { return report_; }
+  const OpenOptions& options() const { return options_; }
+  Epoch epoch() const { return epoch_; }
+  Spool spool();
+  uint64_t next_token() { return ++token_; }
+  Buffer take_buffer() { return std::move(buffer_); }
+  void give_buffer(Buffer b);
+
+ private:
+  Result<void> create();
+  Result<void> recover(std::vector<SegmentName> segments);
+  Result<void> replay(LogScan& scan, LogPosition from, Lsn expected, Lsn synced);
+  Result<void> mend(LogScan& scan);
+  Result<void> make_durable(const LogScan& scan);
+  Result<void> resume(const LogScan& scan);
+  Result<bool> use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base);
+  void watch_snapshot();
+  std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
+  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section, uint32_t count);
+  // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
+  Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
+  std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }
+
+  Env& env_;
+  const std::filesystem::path directory_;
+  const OpenOptions options_;
+  SegmentFiles files_;
+  std::optional<LogWriter> writer_;
+  AccountId account_{};
+  OpenReport report_;
+  Epoch epoch_;
+  AccountState state_;
+  std::shared_ptr<BodyIndex> bodies_ = std::make_shared<BodyIndex>();
+  uint64_t token_ = 0;
+  Buffer buffer_;  // a batch's bytes, between batches
+  std::shared_ptr<std::atomic<uint64_t>> spooled_ = std::make_shared<std::atomic<uint64_t>>(0);
+
+  Lsn checkpoint_;                // what index.snap holds
+  bool snapshot_failed_ = false;  // a section of it could not be read
+  bool opened_ = false;
+  std::unique_ptr<AccountState> rescued_;  // from the log, for the mailboxes that index.snap has lost
+
+  struct Cached {
+    std::shared_ptr<const MailboxState> of;
+    MailboxSnapshotPtr snapshot;
+  };
+  std::map<MailboxKey, Cached> snapshots_;
+  MailboxTreePtr tree_;
+};
+
+class Batch::Impl {
+ public:
+  explicit Impl(Account::Impl& a)
+      : account(a), layer(&a.state()), base(a.writer().appended()), token(a.next_token()), bytes(a.take_buffer()) {
+    bytes.clear();
+  }
+  ~Impl() { account.give_buffer(std::move(bytes)); }
+
+  struct Frame {
+    FrameKind kind;
+    size_t at;                                 // of its header in `bytes`
+    uint64_t length;                           // of its payload
+    uint32_t crc;                              // of its payload
+    std::unique_ptr<PreparedBody::Impl> body;  // whose stored blocks follow what is in `bytes`
+    Sha256 name{};                             // of a body
+  };
+
+  // Writes the frame and applies it: the same as replay does.
+  Result<void> put(record::Op op);
+  Result<void> put_body(std::unique_ptr<PreparedBody::Impl> body);
+  Result<bool> has_body(const Sha256& name);
+  // The MODSEQ that all of this batch's changes in an own mailbox share.
+  ModSeq number(const MailboxState& mailbox);
+  Result<std::shared_ptr<const MailboxState>> mailbox(MailboxKey key) const;
+
+  Account::Impl& account;
+  AccountState layer;
+  Lsn base;  // conflict unless the log still ends here
+  uint64_t token;
+  Buffer bytes;
+  std::vector<Frame> frames;
+  std::map<Sha256, size_t> new_bodies;
+  std::map<MailboxKey, ModSeq> numbers;
+  uint64_t spooled = 0;
+};
+
+}  // namespace storage

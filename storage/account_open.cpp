@@ -1,0 +1,194 @@
+// Opening: index.snap and the tail of the log, or the log alone; mending a torn tail; creating.
+#include <algorithm>
+
+#include "storage/account_impl.h"
+#include "storage/body_codec.h"
+
+namespace storage {
+namespace {
+
+constexpr size_t piece_size = 1u << 20;
+
+// Applies whole batches to a state: what replay is.
+struct Replayer {
+  AccountState& state;
+  BodyIndex& bodies;
+  uint64_t token;
+  std::vector<OpenReport::Damage>& damage;
+  bool lost_snapshot = false;  // a mailbox is needed that index.snap cannot give
+
+  Result<void> operator()(std::span<const LogFrame> batch) {
+    for (const LogFrame& f : batch) {
+      state.raise_epoch(f.header.epoch);
+      if (f.header.kind == FrameKind::body && f.header.version == frame_version) {
+        Result<BodyHead> head = BodyHead::decode(f.payload);
+        if (head) {
+          bodies.put({head->name, f.segment, f.offset, f.header.length});
+        } else if (head.error().code == Errc::unsupported) {
+          return head.error();
+        } else {
+          note(f, head.error().note);
+        }
+        continue;
+      }
+      Result<record::Op> op = record::decode(f.header, f.payload);
+      if (!op && op.error().code == Errc::unsupported) return op.error();
+      if (!op) {
+        note(f, op.error().note);
+      } else if (std::optional<std::string> wrong = state.apply(token, std::move(*op))) {
+        note(f, *wrong);
+      }
+    }
+    return {};
+  }
+
+  void note(const LogFrame& f, const std::string& what) {
+    SegmentName name{f.segment, Lsn(0), 0};
+    damage.push_back({what, "segment " + name.text().substr(0, 16) + " at " + std::to_string(f.offset), f.header.lsn});
+  }
+};
+
+}  // namespace
+
+Result<void> Account::Impl::open() {
+  Result<std::vector<SegmentName>> segments = list_segments(env_, directory_ / "log");
+  if (!segments && segments.error().code != Errc::not_found) return segments.error();
+  bool none = !segments || segments->empty();
+  if (!none) {
+    if (Result<void> r = recover(std::move(*segments)); !r) return r;
+    none = writer().appended().value == 0 && files_.names().empty();
+  }
+  if (none) {
+    if (!options_.create || options_.read_only) return Failure(Errc::not_found, "no such store");
+    if (Result<void> r = create(); !r) return r;
+  }
+  if (state_.epoch() > options_.epoch && !options_.read_only) {
+    return Failure(Errc::conflict, "the store was written under a later epoch");
+  }
+  epoch_ = std::max(options_.epoch, state_.epoch());
+  opened_ = true;
+  return {};
+}
+
+Result<void> Account::Impl::create() {
+  if (Result<void> r = env_.make_directory(directory_ / "log"); !r) return r;
+  env_.random(account_);
+  writer_.emplace(files_, account_, options_.segment_bytes);
+  writer().resume({}, nullptr, 0, 0, Lsn(0), Lsn(0));
+  if (Result<void> r = writer().roll_if_full(); !r) return r;
+  Result<std::shared_ptr<File>> file = files_.open(Lsn(1));
+  if (!file) return file.error();
+  if (Result<void> r = (*file)->sync(); !r) return r;
+  for (const std::filesystem::path& d : {directory_ / "log", directory_, directory_.parent_path()}) {
+    if (d.empty()) continue;
+    if (Result<void> r = env_.sync_directory(d); !r) return r;
+  }
+  return {};
+}
+
+Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
+  SnapshotBase base;
+  Result<bool> have = use_snapshot(segments, base);
+  if (!have) return have.error();
+  std::optional<LogScan> scan;
+  if (*have) {
+    scan.emplace(env_, files_.directory(), segments);
+    if (Result<void> r = replay(*scan, base.tail, base.lsn.next(), base.lsn); !r) return r;
+    report_.used_snapshot = true;
+  }
+  if (!*have || snapshot_failed_) {
+    report_ = OpenReport{};
+    state_ = AccountState();
+    bodies_ = std::make_shared<BodyIndex>();
+    scan.emplace(env_, files_.directory(), segments);
+    if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;
+    checkpoint_ = Lsn(0);
+  }
+  if (!report_.used_snapshot) account_ = scan->account();
+  report_.frames = scan->frames();
+  report_.bytes = scan->bytes();
+  report_.torn_bytes = scan->torn_bytes();
+  if (!options_.read_only) {
+    if (Result<void> r = mend(*scan); !r) return r;
+    if (Result<void> r = make_durable(*scan); !r) return r;
+  }
+  return resume(*scan);
+}
+
+Result<void> Account::Impl::replay(LogScan& scan, LogPosition from, Lsn expected, Lsn synced) {
+  Replayer replayer{state_, *bodies_, next_token(), report_.damage};
+  if (Result<void> r = scan.run(from, expected, synced, std::ref(replayer)); !r) return r;
+  report_.damage.insert(report_.damage.end(), scan.damage().begin(), scan.damage().end());
+  return {};
+}
+
+// Newest first, so that a crash in between leaves a torn tail again and never a hole that looks like damage.
+Result<void> Account::Impl::mend(LogScan& scan) {
+  if (!scan.torn()) return {};
+  LogPosition end = scan.end();
+  bool keep = end.offset >= segment_header_size;
+  for (size_t s = scan.segments().size(); s-- > end.segment + (keep ? 1 : 0);) {
+    if (Result<void> r = env_.remove(files_.directory() / scan.segments()[s].text()); !r) return r;
+  }
+  if (keep) {
+    Result<std::unique_ptr<File>> file =
+        env_.open(files_.directory() / scan.segments()[end.segment].text(), Env::Mode::write);
+    if (!file) return file.error();
+    if (Result<void> r = (*file)->truncate(end.offset); !r) return r;
+    if (Result<void> r = (*file)->sync(); !r) return r;
+  }
+  return env_.sync_directory(files_.directory());
+}
+
+// Frames that nobody has seen synced are written once more before they are: where an earlier sync failed, the kernel
+// may hold them as clean pages that never reached the disk.
+Result<void> Account::Impl::make_durable(const LogScan& scan) {
+  if (scan.unsynced().empty()) return {};
+  LogPosition from = scan.unsynced().front().second, end = scan.end();
+  Buffer piece;
+  for (size_t s = from.segment; s < scan.segments().size() && s <= end.segment; ++s) {
+    if (s == end.segment && end.offset < segment_header_size) break;
+    Result<std::unique_ptr<File>> file = env_.open(files_.directory() / scan.segments()[s].text(), Env::Mode::write);
+    if (!file) return file.error();
+    for (uint64_t at = s == from.segment ? from.offset : 0;;) {
+      piece.resize(piece_size);
+      Result<size_t> n = (*file)->read_at(at, {piece.data(), piece.size()});
+      if (!n) return n.error();
+      if (*n == 0) break;
+      if (Result<void> r = (*file)->write_at(at, piece.bytes(0, *n)); !r) return r;
+      at += *n;
+    }
+    if (Result<void> r = (*file)->sync(); !r) return r;
+  }
+  return env_.sync_directory(files_.directory());
+}
+
+Result<void> Account::Impl::resume(const LogScan& scan) {
+  LogPosition end = scan.end();
+  bool keep = end.offset >= segment_header_size;
+  size_t kept = scan.torn() ? end.segment + (keep ? 1 : 0) : scan.segments().size();
+  for (size_t s = 0; s < kept; ++s) files_.add(scan.segments()[s]);
+  Lsn last(scan.next().value - 1);
+  writer_.emplace(files_, account_, options_.segment_bytes);
+  SegmentName name;
+  std::shared_ptr<File> file;
+  uint64_t salt = 0;
+  // Goes on in the last segment if that is one of ours and whole; else the next write starts another.
+  if (keep && end.segment + 1 == kept && scan.end_header() && scan.segments()[end.segment].generation == 0) {
+    name = scan.segments()[end.segment];
+    salt = scan.end_header()->salt;
+    if (!options_.read_only && !scan.end_mended()) {
+      Result<std::unique_ptr<File>> opened = env_.open(files_.directory() / name.text(), Env::Mode::write);
+      if (!opened) return opened.error();
+      file = std::move(*opened);
+      files_.add(name, file);
+    }
+  }
+  // A last segment that cannot be read keeps its name: the next one needs another.
+  if (!file && kept > 0 && scan.segments()[kept - 1].first == last.next()) last = last.next();
+  Lsn durable = options_.read_only ? std::min(scan.synced(), last) : last;
+  writer().resume(name, std::move(file), end.offset, salt, last, durable);
+  return {};
+}
+
+}  // namespace storage

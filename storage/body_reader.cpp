@@ -1,0 +1,86 @@
+#include "storage/body_reader.h"
+
+#include <algorithm>
+
+#include "storage/frame.h"
+
+namespace storage {
+
+Result<std::unique_ptr<BodyReader::Impl>> BodyReader::Impl::open(std::shared_ptr<File> file, const BodyPlace& place,
+                                                                 std::shared_ptr<BodyIndex> index) {
+  auto impl = std::make_unique<Impl>();
+  impl->file_ = std::move(file);
+  impl->index_ = std::move(index);
+  uint64_t at = place.offset + frame_header_size;
+  Buffer bytes;
+  bytes.resize(std::min<size_t>(place.length, 4096));  // the head of any message below 100 MiB
+  Result<size_t> n = impl->file_->read_at(at, {bytes.data(), bytes.size()});
+  if (!n) return n.error();
+  bytes.resize(*n);
+  size_t head = BodyHead::length(bytes.bytes());
+  if (head > bytes.size()) {
+    bytes.resize(head);
+    n = impl->file_->read_at(at, {bytes.data(), bytes.size()});
+    if (!n) return n.error();
+    bytes.resize(*n);
+  }
+  Result<BodyHead> decoded = BodyHead::decode(bytes.bytes());
+  if (decoded && decoded->name != place.name) decoded = Failure(Errc::corrupt, "another body than was looked for");
+  if (!decoded) {
+    if (decoded.error().code == Errc::corrupt && impl->index_) impl->index_->drop(place.name);
+    return decoded.error();
+  }
+  impl->head_ = std::move(*decoded);
+  at += head;
+  for (const BodyBlock& b : impl->head_.blocks) {
+    impl->block_at_.push_back(at);
+    at += b.stored;
+  }
+  return impl;
+}
+
+Result<void> BodyReader::Impl::load(size_t block) {
+  if (block == loaded_) return {};
+  loaded_ = SIZE_MAX;
+  const BodyBlock& b = head_.blocks[block];
+  stored_.resize(b.stored);
+  Result<size_t> n = file_->read_at(block_at_[block], {stored_.data(), stored_.size()});
+  if (!n) return n.error();
+  raw_.resize(head_.raw_size(block));
+  Result<void> r = decompress_block(b, stored_.bytes(0, *n), {raw_.data(), raw_.size()});
+  if (!r) {
+    if (r.error().code == Errc::corrupt && index_) index_->drop(head_.name);
+    return r;
+  }
+  loaded_ = block;
+  return {};
+}
+
+Result<size_t> BodyReader::Impl::read(uint64_t offset, std::span<uint8_t> out) {
+  size_t done = 0;
+  while (done < out.size() && offset + done < head_.size) {
+    if (Result<void> r = load(static_cast<size_t>((offset + done) / body_block_size)); !r) return r.error();
+    auto from = static_cast<size_t>((offset + done) % body_block_size);
+    size_t n = std::min(out.size() - done, raw_.size() - from);
+    std::copy_n(raw_.data() + from, n, out.data() + done);
+    done += n;
+  }
+  return done;
+}
+
+BodyReader::BodyReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BodyReader::BodyReader(BodyReader&&) noexcept = default;
+BodyReader& BodyReader::operator=(BodyReader&&) noexcept = default;
+BodyReader::~BodyReader() = default;
+uint64_t BodyReader::size() const { return impl_->size(); }
+Result<size_t> BodyReader::read(uint64_t offset, std::span<uint8_t> out) { return impl_->read(offset, out); }
+
+Result<std::string> BodyReader::read_all(uint64_t limit) {
+  if (size() > limit) return Failure(Errc::limit, "message too big");
+  std::string all(size(), '\0');
+  Result<size_t> n = read(0, {reinterpret_cast<uint8_t*>(all.data()), all.size()});
+  if (!n) return n.error();
+  return all;
+}
+
+}  // namespace storage

@@ -1,0 +1,125 @@
+// Reads a log's frames in order, tells a torn tail from corruption, and hands over whole batches only
+// (docs/storage-format.md, "Recovery"). Writes nothing. One thread. Errors: io (nothing can be said about the log
+// then), unsupported (feature bits or frames of a later build: leave it untouched).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "storage/account.h"
+#include "storage/coding.h"
+#include "storage/frame.h"
+
+namespace storage {
+
+struct LogFrame {
+  FrameHeader header;
+  Lsn segment;                       // the first LSN in its segment's name
+  uint64_t offset;                   // of the frame's header
+  std::span<const uint8_t> payload;  // of a body: only its first bytes, at least the head
+};
+
+struct LogPosition {
+  size_t segment = 0;  // index in the list of segments
+  uint64_t offset = 0;
+};
+
+// The segments in force, in order: of names that cover the same LSNs the highest generation.
+Result<std::vector<SegmentName>> list_segments(Env& env, const std::filesystem::path& log);
+
+// Reads one segment forward through a buffer of 1 MiB.
+class SegmentReader {
+ public:
+  SegmentReader(std::shared_ptr<const File> file, uint64_t size, uint64_t salt);
+  enum class Got {
+    frame,
+    bad_payload,  // the header holds: header() and next() can be relied on
+    bad_header,
+    end,
+  };
+  Result<Got> read(uint64_t offset);
+  const FrameHeader& header() const { return header_; }
+  std::span<const uint8_t> payload() const { return payload_; }
+  uint64_t next() const { return offset_ + frame_header_size + header_.length; }
+  // The next offset > `after` where a frame's header is; size() if none.
+  Result<uint64_t> find_header(uint64_t after);
+  uint64_t size() const { return size_; }
+
+ private:
+  Result<std::span<const uint8_t>> fill(uint64_t offset, size_t wanted);
+
+  std::shared_ptr<const File> file_;
+  uint64_t size_, salt_;
+  uint64_t offset_ = 0;
+  FrameHeader header_;
+  std::span<const uint8_t> payload_;
+  Buffer buffer_;
+  uint64_t buffer_at_ = 0;
+};
+
+class LogScan {
+ public:
+  using OnBatch = std::function<Result<void>(std::span<const LogFrame>)>;
+
+  LogScan(Env& env, std::filesystem::path log, std::vector<SegmentName> segments);
+
+  // From `from`, where the frame `expected` is looked for. `synced`: highest LSN otherwise known to have been durable.
+  Result<void> run(LogPosition from, Lsn expected, Lsn synced, const OnBatch& on_batch);
+
+  // --- afterwards
+  Lsn next() const { return expected_; }
+  LogPosition end() const { return end_; }  // where good frames end
+  std::optional<SegmentHeader> end_header() const { return end_header_; }
+  bool torn() const { return torn_; }  // everything after end() has to go
+  uint64_t torn_bytes() const { return torn_bytes_; }
+  Lsn synced() const { return synced_; }  // highest LSN known to have been durable
+  // Where frames start that are not: they have to be made so before they count.
+  const std::deque<std::pair<Lsn, LogPosition>>& unsynced() const { return unsynced_; }
+  uint64_t frames() const { return frames_; }
+  uint64_t bytes() const { return bytes_; }
+  // The last segment's own header is damaged: nothing more is appended to it.
+  bool end_mended() const { return end_mended_; }
+  const std::vector<OpenReport::Damage>& damage() const { return damage_; }
+  const std::vector<SegmentName>& segments() const { return segments_; }
+  const AccountId& account() const { return account_; }
+
+ private:
+  struct Opened {
+    std::shared_ptr<File> file;
+    uint64_t size = 0;
+    std::optional<SegmentHeader> header;  // nothing: it cannot be read even by its frames
+    bool mended = false;                  // taken from its frames
+  };
+  Result<Opened> open(size_t segment);
+  Result<void> scan_segment(size_t segment, uint64_t offset, bool& stop);
+  Result<bool> is_torn(LogPosition bad);
+  Result<void> cut(LogPosition at);
+  Result<void> flush();
+  void keep(size_t segment, const SegmentReader& reader, uint64_t offset);
+  void lost(Lsn first, Lsn last, const char* what, LogPosition at);
+  std::string where(LogPosition at) const;
+
+  Env& env_;
+  std::filesystem::path log_;
+  std::vector<SegmentName> segments_;
+  const OnBatch* on_batch_ = nullptr;
+  Lsn expected_, synced_;
+  LogPosition end_;
+  std::optional<SegmentHeader> end_header_;
+  bool end_mended_ = false;
+  bool torn_ = false;
+  uint64_t torn_bytes_ = 0, frames_ = 0, bytes_ = 0;
+  std::optional<Lsn> synced_later_;  // by frames after the first bad one
+  std::deque<std::pair<Lsn, LogPosition>> unsynced_;
+  std::vector<OpenReport::Damage> damage_;
+  AccountId account_{};
+  bool have_account_ = false;
+
+  std::vector<LogFrame> pending_;   // of a batch whose end has not been seen
+  std::vector<size_t> pending_at_;  // their payloads in pending_bytes_
+  Buffer pending_bytes_;
+};
+
+}  // namespace storage

@@ -1,0 +1,124 @@
+#include "storage/log_writer.h"
+
+#include <algorithm>
+
+#include "storage/coding.h"
+
+namespace storage {
+
+void SegmentFiles::add(const SegmentName& name, std::shared_ptr<File> file) {
+  std::lock_guard lock(mutex_);
+  entries_[name.first] = Entry{name, file};
+}
+
+Result<std::shared_ptr<File>> SegmentFiles::open(Lsn first) {
+  std::lock_guard lock(mutex_);
+  auto it = entries_.find(first);
+  if (it == entries_.end()) return Failure(Errc::corrupt, "segment is missing");
+  std::shared_ptr<File> file = it->second.file.lock();
+  if (!file) {
+    Result<std::unique_ptr<File>> opened = env_.open(log_ / it->second.name.text(), Env::Mode::read);
+    if (!opened) return opened.error();
+    file = std::move(*opened);
+    it->second.file = file;
+  }
+  last_ = file;
+  return file;
+}
+
+std::vector<SegmentName> SegmentFiles::names() const {
+  std::lock_guard lock(mutex_);
+  std::vector<SegmentName> all;
+  for (const auto& [first, entry] : entries_) all.push_back(entry.name);
+  return all;
+}
+
+void LogWriter::resume(SegmentName name, std::shared_ptr<File> file, uint64_t size, uint64_t salt, Lsn appended,
+                       Lsn durable) {
+  name_ = name;
+  file_ = std::move(file);
+  size_ = size;
+  salt_ = salt;
+  std::lock_guard lock(mutex_);
+  appended_ = appended;
+  durable_.store(durable.value, std::memory_order_release);
+}
+
+Result<void> LogWriter::roll_if_full() {
+  if (failed()) return Failure(Errc::io, "the store failed earlier: open it again");
+  if (file_ && size_ < segment_bytes_) return {};
+  SegmentHeader header;
+  uint8_t random[8];
+  files_.env().random(random);
+  header.salt = load_le<uint64_t>(random);
+  header.first = appended().next();
+  header.created = files_.env().now();
+  header.account = account_;
+  SegmentName name{header.first, Lsn(0), 0};
+  std::filesystem::path path = files_.directory() / name.text();
+  // A file of that name can only be what an attempt that failed has left.
+  Result<std::unique_ptr<File>> made = files_.env().open(path, Env::Mode::truncate);
+  if (!made) return made.error();
+  if (Result<void> r = (*made)->write_at(0, header.encode()); !r) {
+    // An empty segment at the end of the log is read over, but a tidy directory is better.
+    (void)files_.env().remove(path);
+    return r;
+  }
+  std::shared_ptr<File> file = std::move(*made);
+  files_.add(name, file);
+  std::lock_guard lock(mutex_);
+  name_ = name;
+  file_ = file;
+  size_ = segment_header_size;
+  salt_ = header.salt;
+  unsynced_.push_back(file);
+  ++rolls_;
+  return {};
+}
+
+void LogWriter::take_back() {
+  // The sync matters: after a crash a frame of this attempt must not follow one of the next with the same LSNs.
+  if (!file_->truncate(size_) || !file_->sync()) failed_.store(true, std::memory_order_release);
+}
+
+Lsn LogWriter::appended() const {
+  std::lock_guard lock(mutex_);
+  return appended_;
+}
+
+Result<Lsn> LogWriter::sync() {
+  std::lock_guard turn(sync_mutex_);
+  std::vector<std::shared_ptr<File>> files;
+  Lsn target;
+  uint64_t rolls = 0;
+  bool directory = false;
+  {
+    std::lock_guard lock(mutex_);
+    target = appended_;
+    files = unsynced_;
+    rolls = rolls_;
+    directory = rolls_ != rolls_synced_;
+  }
+  if (failed()) return Failure(Errc::io, "the store failed earlier: open it again");
+  if (durable() >= target) return durable();
+  Result<void> r;
+  for (const auto& f : files) {
+    r = f->sync();
+    if (!r) break;
+  }
+  if (r && directory) r = files_.env().sync_directory(files_.directory());
+  if (!r) {
+    failed_.store(true, std::memory_order_release);
+    return r.error();
+  }
+  std::lock_guard lock(mutex_);
+  // Files that were closed for writing in the meantime stay on the list if they came after this sync began; the last
+  // one may have been written to since.
+  unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<ptrdiff_t>(files.empty() ? 0 : files.size() - 1));
+  rolls_synced_ = rolls;
+  if (appended_ == target && unsynced_.size() == 1) unsynced_.clear();
+  durable_.store(target.value, std::memory_order_release);
+  return target;
+}
+
+}  // namespace storage

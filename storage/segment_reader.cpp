@@ -1,0 +1,119 @@
+#include <algorithm>
+
+#include "storage/body_codec.h"
+#include "storage/crc32c.h"
+#include "storage/log_scan.h"
+
+namespace storage {
+namespace {
+
+constexpr size_t buffer_size = 1u << 20;
+
+}  // namespace
+
+Result<std::vector<SegmentName>> list_segments(Env& env, const std::filesystem::path& log) {
+  Result<std::vector<std::string>> names = env.list(log);
+  if (!names) return names.error();
+  std::vector<SegmentName> all;
+  for (const std::string& n : *names) {
+    if (std::optional<SegmentName> s = SegmentName::parse(n)) all.push_back(*s);
+  }
+  std::sort(all.begin(), all.end(), [](const SegmentName& a, const SegmentName& b) {
+    return a.first != b.first ? a.first < b.first : a.generation > b.generation;
+  });
+  // A rewritten segment stands for every older one that starts inside its range.
+  std::vector<SegmentName> in_force;
+  for (const SegmentName& s : all) {
+    bool replaced = std::any_of(all.begin(), all.end(), [&](const SegmentName& r) {
+      return r.generation > s.generation && r.last && r.first <= s.first && s.first <= r.last;
+    });
+    if (!replaced) in_force.push_back(s);
+  }
+  return in_force;
+}
+
+SegmentReader::SegmentReader(std::shared_ptr<const File> file, uint64_t size, uint64_t salt)
+    : file_(std::move(file)), size_(size), salt_(salt) {}
+
+// At least `wanted` bytes from `offset`, fewer at the end of the file.
+Result<std::span<const uint8_t>> SegmentReader::fill(uint64_t offset, size_t wanted) {
+  if (offset >= size_) return std::span<const uint8_t>();
+  wanted = static_cast<size_t>(std::min<uint64_t>(wanted, size_ - offset));
+  if (offset < buffer_at_ || offset + wanted > buffer_at_ + buffer_.size()) {
+    size_t n = static_cast<size_t>(std::min<uint64_t>(std::max(wanted, buffer_size), size_ - offset));
+    buffer_.resize(n);
+    Result<size_t> got = file_->read_at(offset, {buffer_.data(), n});
+    if (!got) {
+      buffer_.clear();
+      return got.error();
+    }
+    buffer_.resize(*got);
+    buffer_at_ = offset;
+  }
+  auto from = static_cast<size_t>(offset - buffer_at_);
+  return buffer_.bytes(from, buffer_.size() - from);
+}
+
+Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
+  offset_ = offset;
+  payload_ = {};
+  if (offset >= size_) return Got::end;
+  Result<std::span<const uint8_t>> bytes = fill(offset, frame_header_size);
+  if (!bytes) return bytes.error();
+  std::optional<FrameHeader> h = FrameHeader::decode(*bytes, salt_);
+  if (!h) return Got::bad_header;
+  header_ = *h;
+  if (header_.length > size_ - offset - frame_header_size) return Got::bad_header;  // cut short: the rest is not there
+  uint64_t at = offset + frame_header_size;
+  if (header_.kind != FrameKind::body) {
+    bytes = fill(offset, frame_header_size + header_.length);
+    if (!bytes) return bytes.error();
+    if (bytes->size() < frame_header_size + header_.length) return Got::bad_header;
+    payload_ = bytes->subspan(frame_header_size, header_.length);
+    return crc32c(payload_) == header_.payload_crc ? Got::frame : Got::bad_payload;
+  }
+  // A body may be larger than memory: its checksum is taken in pieces, the head is looked at last.
+  uint32_t crc = 0;
+  for (uint64_t left = header_.length; left > 0;) {
+    bytes = fill(at, 1);
+    if (!bytes) return bytes.error();
+    if (bytes->empty()) return Got::bad_header;
+    auto n = static_cast<size_t>(std::min<uint64_t>(bytes->size(), left));
+    crc = crc32c(bytes->first(n), crc);
+    at += n;
+    left -= n;
+  }
+  if (crc != header_.payload_crc) return Got::bad_payload;
+  at = offset + frame_header_size;
+  bytes = fill(at, std::min<size_t>(header_.length, BodyHead::fixed_size));
+  if (!bytes) return bytes.error();
+  size_t head = std::min<size_t>(BodyHead::length(*bytes), header_.length);
+  bytes = fill(at, head);
+  if (!bytes) return bytes.error();
+  payload_ = bytes->first(std::min(bytes->size(), head));
+  return Got::frame;
+}
+
+Result<uint64_t> SegmentReader::find_header(uint64_t after) {
+  uint8_t magic[8];
+  store_le<uint64_t>(magic, frame_magic(salt_));
+  for (uint64_t at = after + 1; at + frame_header_size <= size_;) {
+    Result<std::span<const uint8_t>> bytes = fill(at, frame_header_size);
+    if (!bytes) return bytes.error();
+    if (bytes->size() < frame_header_size) break;
+    auto found = std::search(bytes->begin(), bytes->end(), std::begin(magic), std::end(magic));
+    auto skip = static_cast<uint64_t>(found - bytes->begin());
+    if (found == bytes->end()) {
+      at += bytes->size() - 7;  // a magic may straddle two fills
+      continue;
+    }
+    at += skip;
+    bytes = fill(at, frame_header_size);
+    if (!bytes) return bytes.error();
+    if (FrameHeader::decode(*bytes, salt_)) return at;
+    ++at;
+  }
+  return size_;
+}
+
+}  // namespace storage

@@ -1,0 +1,199 @@
+#include "storage/state.h"
+
+#include <algorithm>
+
+namespace storage {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::optional<std::string> unless(bool fits, const char* what) {
+  if (fits) return {};
+  return what;
+}
+
+}  // namespace
+
+std::string AccountState::normal(std::string_view name) {
+  return wire::base::iequals(name, "INBOX") ? std::string("INBOX") : std::string(name);
+}
+
+bool AccountState::same_name(std::string_view a, std::string_view b) {
+  return a == b || (wire::base::iequals(a, "INBOX") && wire::base::iequals(b, "INBOX"));
+}
+
+AccountState::Slot* AccountState::slot(MailboxKey key) const {
+  if (auto it = slots_.find(key); it != slots_.end()) return &it->second;
+  if (base_ == nullptr || removed_.count(key) != 0) return nullptr;
+  return base_->slot(key);
+}
+
+const MailboxInfo* AccountState::info(MailboxKey key) const {
+  const Slot* s = slot(key);
+  return s ? &s->current() : nullptr;
+}
+
+const MailboxInfo* AccountState::find(std::string_view name) const {
+  for (const auto& [key, s] : slots_) {
+    if (same_name(s.current().name, name)) return &s.current();
+  }
+  if (base_ == nullptr) return nullptr;
+  for (const auto& [key, s] : base_->slots_) {
+    if (slots_.count(key) == 0 && removed_.count(key) == 0 && same_name(s.current().name, name)) return &s.current();
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const MailboxState> AccountState::mailbox(MailboxKey key) const {
+  if (auto it = slots_.find(key); it != slots_.end()) {
+    Slot& s = it->second;
+    if (!s.mailbox && loader_) s.mailbox = loader_(key, s);
+    return s.mailbox;
+  }
+  if (base_ == nullptr || removed_.count(key) != 0) return nullptr;
+  return base_->mailbox(key);
+}
+
+std::optional<SyncCursor> AccountState::cursor(MailboxKey key) const {
+  const Slot* s = slot(key);
+  if (s == nullptr) return {};
+  return s->mailbox ? s->mailbox->cursor() : s->cursor;
+}
+
+const std::set<std::string>& AccountState::subscriptions() const {
+  static const std::set<std::string> none;
+  if (subscriptions_) return *subscriptions_;
+  return base_ ? base_->subscriptions() : none;
+}
+
+UidValidity AccountState::highest_validity(std::string_view name) const {
+  UidValidity below = base_ ? base_->highest_validity(name) : UidValidity(0);
+  auto it = validities_.find(normal(name));
+  return it == validities_.end() ? below : std::max(below, it->second);
+}
+
+MailboxTree AccountState::tree() const {
+  MailboxTree t;
+  t.mailboxes.reserve(slots_.size());
+  for (const auto& [key, s] : slots_) t.mailboxes.push_back(s.current());
+  t.subscriptions.assign(subscriptions().begin(), subscriptions().end());
+  return t;
+}
+
+void AccountState::restore(std::set<std::string> subscriptions, std::map<std::string, UidValidity> validities,
+                           MailboxKey next, Epoch epoch) {
+  subscriptions_ = std::move(subscriptions);
+  validities_ = std::move(validities);
+  next_key_ = next;
+  epoch_ = epoch;
+}
+
+void AccountState::merge(AccountState layer) {
+  for (MailboxKey key : layer.removed_) slots_.erase(key);
+  for (auto& [key, s] : layer.slots_) slots_[key] = std::move(s);
+  if (layer.subscriptions_) subscriptions_ = std::move(layer.subscriptions_);
+  for (const auto& [name, v] : layer.validities_) note_validity(name, v);
+  next_key_ = std::max(next_key_, layer.next_key_);
+  raise_epoch(layer.epoch_);
+}
+
+void AccountState::note_validity(const std::string& name, UidValidity v) {
+  UidValidity& highest = validities_[normal(name)];
+  highest = std::max(highest, v);
+}
+
+MailboxState* AccountState::writable(uint64_t token, MailboxKey key) {
+  std::shared_ptr<const MailboxState> current = mailbox(key);
+  if (!current) return nullptr;
+  Slot& own = slots_[key];
+  if (own.token == token && own.mailbox) return const_cast<MailboxState*>(own.mailbox.get());  // made below, by us
+  auto copy = std::make_shared<MailboxState>(*current);
+  MailboxState* p = copy.get();
+  own.mailbox = std::move(copy);
+  own.token = token;
+  return p;
+}
+
+std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
+  return std::visit(Overloaded{
+                        [&](record::Message& m) {
+                          MailboxState* box = writable(token, m.mailbox);
+                          return unless(box && box->add(token, std::move(m)), "message that does not fit its mailbox");
+                        },
+                        [&](record::BodyLink& l) {
+                          MailboxState* box = writable(token, l.mailbox);
+                          return unless(box && box->link(token, l), "body of a message that is not there");
+                        },
+                        [&](record::FlagUpdate& u) {
+                          MailboxState* box = writable(token, u.mailbox);
+                          return unless(box && box->change_flags(token, u), "flags of messages that are not there");
+                        },
+                        [&](record::Expunge& e) {
+                          MailboxState* box = writable(token, e.mailbox);
+                          return unless(box && box->expunge(token, e), "expunge of messages that are not there");
+                        },
+                        [&](record::Mailbox& m) -> std::optional<std::string> {
+                          if (m.action == record::MailboxAction::create) {
+                            if (slot(m.key) != nullptr) return "mailbox made twice";
+                            note_validity(m.info.name, m.info.uid_validity);
+                            next_key_ = std::max(next_key_, m.key.next());
+                            Slot& made = slots_[m.key];
+                            made.mailbox = std::make_shared<MailboxState>(std::move(m.info));
+                            made.token = token;
+                            return {};
+                          }
+                          if (m.action == record::MailboxAction::remove) {
+                            bool there = slot(m.key) != nullptr;
+                            slots_.erase(m.key);
+                            if (base_ != nullptr) removed_.insert(m.key);
+                            return unless(there, "removal of a mailbox that is not there");
+                          }
+                          MailboxState* box = writable(token, m.key);
+                          if (!box) return "change of a mailbox that is not there";
+                          bool fits = true;
+                          if (m.action == record::MailboxAction::reset) {
+                            box->reset(token, m.info);
+                          } else {
+                            fits = box->change(token, m.change);
+                          }
+                          note_validity(box->info().name, box->info().uid_validity);
+                          return unless(fits, "mailbox that cannot become a mirror again");
+                        },
+                        [&](record::Subscription& s) -> std::optional<std::string> {
+                          if (!subscriptions_) subscriptions_ = subscriptions();
+                          if (s.on) {
+                            subscriptions_->insert(normal(s.name));
+                          } else {
+                            subscriptions_->erase(normal(s.name));
+                          }
+                          return {};
+                        },
+                        [&](record::Cursor& c) {
+                          MailboxState* box = writable(token, c.mailbox);
+                          if (box) box->set_cursor(token, c.cursor);
+                          return unless(box != nullptr, "cursor of a mailbox that is not there");
+                        },
+                        [&](record::EpochRaised& e) -> std::optional<std::string> {
+                          raise_epoch(e.epoch);
+                          return {};
+                        },
+                        [](record::Checkpoint&) -> std::optional<std::string> { return {}; },
+                        [](record::Nothing&) -> std::optional<std::string> { return {}; },
+                    },
+                    op);
+}
+
+const MailboxInfo* MailboxTree::find(std::string_view name) const {
+  auto it = std::find_if(mailboxes.begin(), mailboxes.end(),
+                         [&](const MailboxInfo& m) { return AccountState::same_name(m.name, name); });
+  return it == mailboxes.end() ? nullptr : &*it;
+}
+
+bool MailboxTree::subscribed(std::string_view name) const {
+  return std::binary_search(subscriptions.begin(), subscriptions.end(), AccountState::normal(name));
+}
+
+}  // namespace storage

@@ -1,0 +1,82 @@
+// An account's mailboxes in memory, and the one function that changes them: commit and replay both call apply().
+// Owner thread. Copying is cheap (mailboxes are shared until they are touched); a batch works on a copy.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "storage/account.h"
+#include "storage/mailbox_state.h"
+
+namespace storage {
+
+// Where a mailbox lies in index.snap.
+struct SectionRef {
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  uint32_t crc = 0;
+};
+
+class AccountState {
+ public:
+  struct Slot {
+    MailboxInfo info;                             // if not loaded
+    std::optional<SyncCursor> cursor;             // if not loaded
+    SectionRef section;                           // if not loaded
+    std::shared_ptr<const MailboxState> mailbox;  // null: not loaded
+    uint64_t token = 0;                           // of the batch that may write it in place
+    const MailboxInfo& current() const { return mailbox ? mailbox->info() : info; }
+  };
+  // Loads a mailbox that is still in index.snap; null: it cannot be read.
+  using Loader = std::function<std::shared_ptr<const MailboxState>(MailboxKey, const Slot&)>;
+
+  AccountState() = default;
+  // A layer for a batch over `base`, which must stay as it is until merge() or the layer's end.
+  explicit AccountState(const AccountState* base) : base_(base), next_key_(base->next_key_), epoch_(base->epoch_) {}
+  void set_loader(Loader loader) { loader_ = std::move(loader); }
+
+  // Returns what did not fit (a damaged log), or nothing.
+  std::optional<std::string> apply(uint64_t token, record::Op op);
+  // Takes over what a layer over this state changed.
+  void merge(AccountState layer);
+
+  const MailboxInfo* info(MailboxKey key) const;
+  const MailboxInfo* find(std::string_view name) const;
+  std::shared_ptr<const MailboxState> mailbox(MailboxKey key) const;  // loads; null: none, or it cannot be read
+  std::optional<SyncCursor> cursor(MailboxKey key) const;
+  const std::set<std::string>& subscriptions() const;
+  UidValidity highest_validity(std::string_view name) const;
+  MailboxKey next_key() const { return next_key_; }
+  Epoch epoch() const { return epoch_; }
+  MailboxTree tree() const;
+
+  // Of a state that is not a layer; for index.snap.
+  const std::map<MailboxKey, Slot>& slots() const { return slots_; }
+  const std::map<std::string, UidValidity>& validities() const { return validities_; }
+  void restore(MailboxKey key, Slot slot) { slots_[key] = std::move(slot); }
+  void restore(std::set<std::string> subscriptions, std::map<std::string, UidValidity> validities, MailboxKey next,
+               Epoch epoch);
+  void moved(MailboxKey key, SectionRef section) { slots_[key].section = section; }
+  void raise_epoch(Epoch e) { epoch_ = std::max(epoch_, e); }
+
+  static bool same_name(std::string_view a, std::string_view b);  // INBOX in any case is one name
+  static std::string normal(std::string_view name);
+
+ private:
+  Slot* slot(MailboxKey key) const;
+  MailboxState* writable(uint64_t token, MailboxKey key);
+  void note_validity(const std::string& name, UidValidity v);
+
+  const AccountState* base_ = nullptr;
+  mutable std::map<MailboxKey, Slot> slots_;  // keys ascend in order of creation; loading fills them in
+  std::set<MailboxKey> removed_;              // of a layer
+  std::optional<std::set<std::string>> subscriptions_;
+  std::map<std::string, UidValidity> validities_;  // the highest that each name ever had
+  MailboxKey next_key_{1};
+  Epoch epoch_;
+  Loader loader_;
+};
+
+}  // namespace storage
