@@ -238,7 +238,7 @@ def main():
             print("%s %s: %d messages, %d refused" % (name, corpus_name, len(corpus), refused))
             for item, (good, total) in tally.counts.items():
                 print("  %-22s %5d / %5d  %.2f %%" % (item, good, total, 100.0 * good / total))
-            for (item, label), count in tally.reasons.most_common():
+            for (item, label), count in tally.reasons.most_common(40):
                 print("    %4d  %s: %s" % (count, item, label))
             if corpus_name in REALISTIC:
                 failed |= tally.rate("ENVELOPE") < 1.0

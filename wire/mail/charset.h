@@ -12,7 +12,8 @@ bool known_charset(std::string_view name);
 bool valid_utf8(std::string_view text);
 std::string to_utf8(std::string_view bytes, std::string_view charset);
 
-// RFC 5051 i;unicode-casemap as near as ICU gives it: simple titlecase of each character, then NFKD. Two texts match
+// RFC 5051 i;unicode-casemap as near as ICU gives it: simple titlecase of each character, then NFKD, then ASCII letters
+// once more, so that "fi" written as one character matches "FI". Two texts match
 // without regard to case if their folded forms are equal; a substring if one contains the other. Runs of white space
 // become one space, so that a phrase is found across a line break.
 std::string fold(std::string_view utf8);

@@ -36,13 +36,16 @@ bool decode_line(std::string_view line, bool header, std::string& out) {
       return true;
     }
   }
-  for (size_t i = 0; i < line.size(); ++i) {
-    char c = line[i];
-    if (c == '=' && i + 2 < line.size() && hex_value(line[i + 1]) >= 0 && hex_value(line[i + 2]) >= 0) {
-      out += static_cast<char>(hex_value(line[i + 1]) * 16 + hex_value(line[i + 2]));
-      i += 2;
-    } else {
-      out += c;
+  while (!line.empty()) {
+    size_t escape = std::min(line.find('='), line.size());
+    out += line.substr(0, escape);
+    line.remove_prefix(escape);
+    if (line.size() >= 3 && hex_value(line[1]) >= 0 && hex_value(line[2]) >= 0) {
+      out += static_cast<char>(hex_value(line[1]) * 16 + hex_value(line[2]));
+      line.remove_prefix(3);
+    } else if (!line.empty()) {
+      out += '=';
+      line.remove_prefix(1);
     }
   }
   return false;

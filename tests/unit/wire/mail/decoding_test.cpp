@@ -85,6 +85,8 @@ TEST(CharsetTest, folding_ignores_case_and_compatibility_forms) {
       {"\u041f\u0440\u0438", "\u043f\u0440\u0438"},
       {"e\u0301", "\u00c9"},
       {"\u00b2x", "2X"},
+      {"\ufb01ne", "FINE"},
+      {"x\u0323\u0307", "X\u0307\u0323"},
       {"\uff21", "a"},
       {"\u03c3", "\u03a3"},
       {"a \r\n\t b", "A B"},
