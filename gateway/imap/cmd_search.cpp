@@ -1,0 +1,162 @@
+// RFC 3501 6.4.4, ESEARCH (RFC 4731), MODSEQ (RFC 7162 3.1.5, 3.1.10). Two passes: what the snapshot decides, on the
+// pool over the whole mailbox; then the content of those that are left, a batch at a time, so that a client that goes
+// away stops it.
+#include <algorithm>
+#include <ctime>
+
+#include "gateway/imap/body_batch.h"
+#include "gateway/imap/commands.h"
+#include "gateway/imap/search.h"
+#include "wire/imap/search_data.h"
+#include "wire/net/pool.h"
+
+namespace gateway::imap {
+namespace {
+
+// Shared with the pool, which runs to its end even when the session is cancelled.
+struct SearchJob {
+  explicit SearchJob(SearchProgram p) : program(std::move(p)) {}
+  SearchProgram program;
+  MailboxSnapshotPtr shown, newest;
+  UidSet recent;
+  std::vector<uint32_t> found;    // indexes in shown
+  std::vector<uint32_t> unknown;  // those that the content decides
+
+  SearchMessage message(uint32_t shown_index) const {
+    SearchMessage m{shown.get(), shown_index, wire::base::SeqNo(shown_index + 1), false};
+    const Uid uid = shown->uid(shown_index);
+    m.recent = recent.contains(uid);
+    if (newest != shown) {
+      if (auto at = newest->find(uid)) {
+        m.in = newest.get();
+        m.index = *at;
+      }
+    }
+    return m;
+  }
+};
+
+void search_snapshot(SearchJob& job) {
+  for (uint32_t i = 0; i < job.shown->size(); ++i) {
+    const Verdict v = job.program.match(job.message(i), nullptr);
+    if (v == Verdict::yes) job.found.push_back(i);
+    if (v == Verdict::unknown) job.unknown.push_back(i);
+  }
+}
+
+awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
+  BodyNeeds needs;
+  needs.header = !job->program.needs_body();
+  needs.scan = job->program.needs_body();
+  for (size_t at = 0; at < job->unknown.size();) {
+    auto batch = co_await load_bodies(s, job->unknown, at, needs);
+    at += batch->bodies.size();
+    auto work = [job, batch] {
+      for (const LoadedBody& body : batch->bodies) {
+        if (body.failed) continue;
+        const Verdict v = job->program.match(job->message(body.shown_index), &body.scan);
+        if (v == Verdict::yes) job->found.push_back(body.shown_index);
+      }
+    };
+    co_await wire::net::run_on_pool(*s.environment().pool, std::move(work));
+    for (const LoadedBody& body : batch->bodies) {
+      if (!body.failed || body.expunged) continue;
+      // One message's problem stays its own: the rest of the answer is right.
+      s.out() += "* NO [UNAVAILABLE] Message with uid " + std::to_string(body.uid.value) + " could not be searched\r\n";
+    }
+    co_await s.flush_if_full();
+    if (!s.stream().is_open()) co_return;
+  }
+}
+
+std::optional<storage::ModSeq> highest(const SearchJob& job, const std::vector<uint32_t>& of) {
+  std::optional<storage::ModSeq> out;
+  for (uint32_t i : of) {
+    const SearchMessage m = job.message(i);
+    const storage::ModSeq modseq = m.in->modseq(m.index);
+    if (!out || *out < modseq) out = modseq;
+  }
+  return out;
+}
+
+uint32_t number_of(const SearchJob& job, uint32_t index, bool uid) {
+  return uid ? job.shown->uid(index).value : index + 1;
+}
+
+void write_plain(Session& s, const SearchJob& job, bool uid, bool with_modseq) {
+  std::string& out = s.out();
+  out += "* SEARCH";
+  for (uint32_t i : job.found) {
+    out += ' ';
+    append_number(out, number_of(job, i, uid));
+  }
+  if (with_modseq && !job.found.empty()) {
+    out += " (MODSEQ ";
+    append_number(out, highest(job, job.found)->value);
+    out += ')';
+  }
+  out += "\r\n";
+}
+
+void write_extended(Session& s, const SearchJob& job, const SearchArgs& args, const std::string& tag) {
+  wire::imap::EsearchData data;
+  data.tag = tag;
+  data.uid = args.uid;
+  const bool none_named = !args.return_min && !args.return_max && !args.return_all && !args.return_count;
+  const bool all = args.return_all || none_named;
+  std::vector<uint32_t> named;  // whose MODSEQ counts: with only MIN or MAX just those (RFC 7162 3.1.10)
+  if (!job.found.empty()) {
+    if (args.return_min) {
+      data.min = number_of(job, job.found.front(), args.uid);
+      named.push_back(job.found.front());
+    }
+    if (args.return_max) {
+      data.max = number_of(job, job.found.back(), args.uid);
+      named.push_back(job.found.back());
+    }
+    if (all) {
+      wire::base::SeqSet set;
+      for (uint32_t i : job.found) set.add(wire::base::SeqNo(number_of(job, i, args.uid)));
+      data.all = wire::imap::SequenceSet::of(set);
+    }
+    if (args.uses_modseq()) data.modseq = highest(job, all || args.return_count ? job.found : named);
+  }
+  if (args.return_count) data.count = static_cast<uint32_t>(job.found.size());
+  wire::imap::Writer w(s.out());
+  write_line(w, data);
+}
+
+}  // namespace
+
+awaitable<Reply> cmd_search(Session& s, wire::imap::CommandLine& line) {
+  auto args = wire::imap::parse_args<SearchArgs>(line);
+  if (!args) co_return reply_to(args.error(), s.asker());
+  if (!args->charset.empty() && args->charset != "UTF-8" && args->charset != "US-ASCII") {
+    RespCode code(Code::bad_charset);
+    code.charsets = {"US-ASCII", "UTF-8"};
+    co_return Reply::no(std::move(code), "Unknown charset");
+  }
+  const bool with_modseq = args->uses_modseq();
+  if (with_modseq) s.enable_condstore();
+  const View& view = s.selected()->view;
+  auto program = SearchProgram::prepare(*args, *view.shown(), *s.newest(), std::time(nullptr));
+  if (!program) co_return reply_to(program.error(), s.asker());
+
+  auto job = std::make_shared<SearchJob>(std::move(*program));
+  job->shown = view.shown();
+  job->newest = s.newest();
+  job->recent = view.recent_uids();
+  auto pass = [job] { search_snapshot(*job); };
+  co_await wire::net::run_on_pool(*s.environment().pool, std::move(pass));
+  if (!job->unknown.empty()) co_await search_content(s, job);
+  std::sort(job->found.begin(), job->found.end());
+  s.counted(job->found.size());
+  if (args->esearch) {
+    write_extended(s, *job, *args, line.tag);
+  } else {
+    write_plain(s, *job, args->uid, with_modseq);
+  }
+  co_return Reply::ok("Searched");
+}
+
+}  // namespace gateway::imap

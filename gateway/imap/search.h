@@ -1,0 +1,60 @@
+// SEARCH decided over one message at a time (RFC 3501 6.4.4, RFC 5032 WITHIN, RFC 7162 MODSEQ). Pure: knows neither
+// sessions nor stores. Immutable once prepared; any thread, which is how the pool runs it over a snapshot.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/mailbox.h"
+#include "wire/imap/cmd/search.h"
+#include "wire/mail/part.h"
+
+namespace gateway::imap {
+
+using SearchArgs = wire::imap::cmd::Search;
+
+enum class Verdict : uint8_t { no, yes, unknown };  // unknown: the content must be looked at
+
+struct SearchMessage {
+  const storage::MailboxSnapshot* in;  // flags and numbers as they are now
+  uint32_t index;
+  wire::base::SeqNo seq;  // the client's
+  bool recent;
+};
+
+class SearchProgram {
+ public:
+  // `shown` gives "*" its meaning; `newest` the keywords. Errc::unsupported: a charset, or a key of an extension that
+  // is not advertised. `now`: seconds since 1970, for OLDER and YOUNGER.
+  static storage::Result<SearchProgram> prepare(SearchArgs args, const storage::MailboxSnapshot& shown,
+                                                const storage::MailboxSnapshot& newest, int64_t now);
+
+  bool needs_content() const { return needs_content_; }
+  bool needs_body() const { return needs_body_; }  // else the header is enough
+
+  // `content`: null while it is not known.
+  Verdict match(const SearchMessage& message, const wire::mail::MessageScan* content) const;
+
+ private:
+  // What a key needs beside its own words, worked out once.
+  struct Prepared {
+    wire::base::SeqSet seqs;
+    storage::UidSet uids;
+    std::string needle;            // folded
+    std::optional<uint64_t> bits;  // of a keyword; 0: no message has it
+  };
+
+  Verdict eval(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const;
+  Verdict eval_group(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const;
+  Verdict leaf(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const;
+  bool has_keyword(size_t at, const SearchMessage& m) const;
+  Verdict in_content(size_t at, const wire::mail::MessageScan* content) const;
+
+  SearchArgs args_;
+  std::vector<Prepared> prepared_;
+  int64_t now_ = 0;
+  bool needs_content_ = false, needs_body_ = false;
+};
+
+}  // namespace gateway::imap
