@@ -61,7 +61,6 @@ def state_root(binary):
 
 class Peers:
     """The servers under one root. Every case has users of its own, so they can be shared."""
-    PREFIXED = {"cyrus", "courier", "dovecot"}
 
     def __init__(self, root):
         self.root = os.path.join(root, "peers")
@@ -83,10 +82,6 @@ class Peers:
 
     def file(self, name):
         return os.path.join(self.root, name)
-
-    @staticmethod
-    def has_modseq(name):
-        return name != "courier"
 
 
 def spec(user, port, password="secret"):
