@@ -116,6 +116,9 @@ def text(files):
 
 def coroutines(files):
     for path, content in files.items():
+        if path.startswith("tests/") and path.endswith(".py") and path != "tests/layering/layering.py":
+            for number, _ in lines(content, r"\btime\.sleep\("):
+                yield path, number, "a test that sleeps"
         if not path.endswith((".h", ".cpp")):
             continue
         code = strip(content)
@@ -134,7 +137,7 @@ def coroutines(files):
         for number, _ in lines(code, r"catch\s*\(\.\.\.\)\s*\{\s*\}"):
             yield path, number, "an error swallowed"
         if path.startswith("tests/"):
-            for number, _ in lines(code, r"\b(?:sleep_for|sleep_until|usleep)\b|\bDISABLED_|\bGTEST_SKIP\b"):
+            for number, _ in lines(code, r"\bthis_thread::sleep|\busleep\b|\bDISABLED_|\bGTEST_SKIP\b"):
                 yield path, number, "a test that sleeps or is switched off"
 
 
@@ -186,6 +189,8 @@ CASES = [
     (coroutines, "imapc/a.cpp", "co_spawn(x, f(), asio::detached);\n", 1),
     (coroutines, "wire/net/spawn.cpp", "co_spawn(x, f(), asio::detached);\n", 0),
     (coroutines, "tests/unit/a_test.cpp", "std::this_thread::sleep_for(1s);\n", 1),
+    (coroutines, "tests/unit/a_test.cpp", "co_await sleep_for(clock, 1s);\n", 0),
+    (coroutines, "tests/live/a.py", "time.sleep(1)\n", 1),
 ]
 
 
