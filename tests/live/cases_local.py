@@ -7,8 +7,8 @@ import resource
 import harness
 
 
-def account(c, name="local1"):
-    gateway = c.gateway({})
+def account(c, name="local1", **options):
+    gateway = c.gateway({}, **options)
     done = gateway.cli("user", "add", name, "--local", "--password-file", gateway.folder + "/password")
     c.check.need(done.returncode == 0, "a local user is added", done.stderr)
     return gateway.start()
@@ -93,4 +93,25 @@ def case_no_space(c):
     session = harness.Client(gateway.imap, "local1")
     session.select()
     c.check(session.bodies() == bodies, "a restart finds the same messages")
+    session.logout()
+
+
+def case_tls(c):
+    gateway = account(c, plaintext=False)
+    session = harness.Client(gateway.imap)
+    capabilities = b"".join(sum(session.ask("CAPABILITY")[0], [])).upper()
+    c.check(b"STARTTLS" in capabilities and b"LOGINDISABLED" in capabilities, "without TLS no login is offered", capabilities)
+    tagged = session.ask('LOGIN "local1" "secret"')[1]
+    c.check(tagged.startswith((b"NO", b"BAD")), "nor accepted", tagged)
+    session.starttls(ahead=b'x1 LOGIN "local1" "secret"\r\n')
+    session.tag += 100
+    untagged, tagged = session.ask("NOOP")
+    c.check(tagged.startswith(b"OK") and not untagged, "what came before the handshake is thrown away", (untagged, tagged))
+    tagged = session.ask('SELECT INBOX')[1]
+    c.check(not tagged.startswith(b"OK"), "and nobody is logged in by it", tagged)
+    session.login("local1", "secret")
+    c.check(session.select()["tagged"].startswith("OK"), "inside TLS the login is accepted")
+    session.logout()
+    session = harness.Client(gateway.imaps, "local1", tls=True)
+    c.check(session.select()["tagged"].startswith("OK"), "and on the TLS port")
     session.logout()

@@ -34,6 +34,11 @@ def walk(c, peer):
     messages = sum(len(m["messages"]) for m in before["mailboxes"].values())
     verb("the configuration is sound", 0, "check")
     verb("an unknown upstream is wrong usage", 2, "user", "add", "nobody", "--upstream", "nowhere")
+    told = figures("probe tells what the upstream is", None, None, "probe", "old", "--user", user, "--password-file",
+                   gateway.folder + "/password")
+    if told:
+        words = " ".join(told.get("capabilities", [])).upper()
+        check("IMAP4REV1" in words and ("CONDSTORE" in words) == (peer != "courier"), "by its capabilities", told)
     password = [] if harness.admin_of(peer) else ["--password-file", gateway.folder + "/password"]
     verb("a user is added before the server runs", 0, "user", "add", user, "--upstream", "old", *password)
     verb("adding it again is a no", 1, "user", "add", user, "--upstream", "old", *password)

@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -118,8 +119,9 @@ class Gateway:
     upstreams: {name: {"imap": port or URL, "pop3": port, "tls": "...", "admin": "..."}}, the first is the default one.
     """
 
-    def __init__(self, folder, binary, upstreams, extra="", auth="", route=True, pop3=False, canonical=""):
-        self.folder, self.binary, self.process, self.ports = folder, binary, None, {}
+    def __init__(self, folder, binary, upstreams, extra="", auth="", route=True, canonical="",
+                 plaintext=True):
+        self.folder, self.binary, self.process, self.ports = folder, binary, None, []
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(os.path.join(folder, "data"))
         self.data = os.path.join(folder, "data")
@@ -131,9 +133,9 @@ class Gateway:
             os.chmod(os.path.join(folder, name), 0o600)
         lines = ['data_dir = "%s"' % self.data, "[tls]", 'certificate = "%s/cert.pem"' % folder,
                  'key = "%s/key.pem"' % folder]
-        for protocol in ["imap"] + (["pop3"] if pop3 else []):
-            lines += ["[[listen]]", 'protocol = "%s"' % protocol, 'address = "127.0.0.1:0"', 'security = "starttls"']
-        lines += ["[auth]", "allow_plaintext = true", auth]
+        for security in ("starttls", "tls"):
+            lines += ["[[listen]]", 'protocol = "imap"', 'address = "127.0.0.1:0"', 'security = "%s"' % security]
+        lines += ["[auth]", "allow_plaintext = " + ("true" if plaintext else "false"), auth]
         for name, upstream in upstreams.items():
             lines += ["[[upstream]]", 'name = "%s"' % name]
             for protocol in ("imap", "pop3"):
@@ -173,7 +175,8 @@ class Gateway:
         if line is None:
             raise Bad("the gateway did not say ready: " + self.errors())
         ready = json.loads(line)
-        self.ports = {at["protocol"]: int(at["address"].rsplit(":", 1)[1]) for at in ready["listen"]}
+        # In the order of the configuration: imap with STARTTLS, imap with TLS.
+        self.ports = [int(at["address"].rsplit(":", 1)[1]) for at in ready["listen"]]
         return self
 
     def _line(self, deadline):
@@ -220,7 +223,11 @@ class Gateway:
 
     @property
     def imap(self):
-        return self.ports["imap"]
+        return self.ports[0]
+
+    @property
+    def imaps(self):
+        return self.ports[1]
 
 
 def admin_of(peer):
@@ -284,6 +291,16 @@ class Client(rawimap.Imap):
         """{uid: SHA-256 of its bytes} of the mailbox that is selected."""
         return {uid: hashlib.sha256(got[b"BODY[]"] or b"").hexdigest()
                 for uid, got in self.fetch("1:*", "UID BODY.PEEK[]").items()}
+
+    def starttls(self, ahead=b""):
+        """Turns the connection into TLS; `ahead` is sent with the command, as an attacker on the way would."""
+        tag = self.start(b"STARTTLS\r\n" + ahead if ahead else b"STARTTLS")
+        _, tagged = self.finish(tag)
+        if not tagged.startswith(b"OK"):
+            raise Bad("STARTTLS: %r" % tagged)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.buf, self.pos, self.s = b"", 0, context.wrap_socket(self.s)
 
     def idle(self):
         self.idle_tag = self.start(b"IDLE")
