@@ -36,7 +36,6 @@ class Log {
 
  private:
   void write(int level, std::string_view message, Fields fields);
-  const bool json_;
   const std::shared_ptr<spdlog::logger> logger_;  // spdlog's own interface wants it shared
 };
 

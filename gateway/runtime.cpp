@@ -1,8 +1,6 @@
 #include "gateway/runtime.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,14 +83,9 @@ Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Co
   r->registry_ = std::make_unique<source::Registry>(*r->services_);
   r->services_->registry = r->registry_.get();
 
-  // Signals are for the main thread.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   for (const auto& context : r->contexts_) {
     r->threads_.emplace_back([c = context.get()] { c->run(); });
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return r;
 }
 

@@ -86,17 +86,36 @@ std::string error_line(const std::string& what) {
   return json::serialize(line) + "\n";
 }
 
-awaitable<void> run_verb(Handler handler, Context& context, json::object args, LatestProgress& progress,
-                         std::optional<VerbResult>& out, Event& done) {
+class Working {
+ public:
+  explicit Working(size_t& count) : count_(count) { ++count_; }
+  ~Working() { --count_; }
+  Working(const Working&) = delete;
+  Working& operator=(const Working&) = delete;
+
+ private:
+  size_t& count_;
+};
+
+// Shared by the verb and the connection that waits for it: a cancelled connection may be gone before its verb has
+// ended.
+struct Running {
+  explicit Running(asio::any_io_executor executor) : done(std::move(executor)) {}
+  LatestProgress progress;
+  std::optional<VerbResult> result;
+  Event done;
+};
+
+awaitable<void> run_verb(Handler handler, Context& context, json::object args, std::shared_ptr<Running> running) {
   try {
-    VerbResult r = co_await handler(context, std::move(args), progress);
-    out = std::move(r);
+    VerbResult r = co_await handler(context, std::move(args), running->progress);
+    running->result = std::move(r);
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    out = failed(
-        Failure(wire::net::is_cancelled(error) ? Errc::unavailable : Errc::internal, wire::net::describe(error)));
+    const Errc code = wire::net::is_cancelled(error) ? Errc::unavailable : Errc::internal;
+    running->result = failed(Failure(code, wire::net::describe(error)));
   }
-  done.notify_all();
+  running->done.notify_all();
 }
 
 }  // namespace
@@ -121,9 +140,13 @@ Result<std::unique_ptr<AdminSocket>> AdminSocket::open(asio::any_io_executor exe
   return socket;
 }
 
-awaitable<void> AdminSocket::stop() {
+awaitable<void> AdminSocket::stop(std::chrono::milliseconds grace) {
   stopping_ = true;
   listener_->close();
+  wire::net::Wheel& wheel = wire::net::Wheel::of(executor_);
+  const Timeout start = wheel.now();
+  while (working_ > 0 && wheel.now() - start < grace) co_await wire::net::sleep_for(wire::net::Wheel::tick);
+  tasks_.cancel_all();
   co_await tasks_.join();
 }
 
@@ -179,26 +202,25 @@ awaitable<Result<>> AdminSocket::answer(wire::net::Stream& stream, std::string v
     co_return co_await write_reply(stream, 400, error_line("the body is not a JSON object"), keep_alive,
                                    write_patience);
   }
+  const Working working(working_);
   Result<> begun = co_await write_stream_head(stream, keep_alive, write_patience);
   if (!begun) co_return begun;
   // The verb goes on to its end even if the client leaves: an operator's ^C must not stop a cutover half-way.
-  LatestProgress progress;
-  std::optional<VerbResult> result;
-  Event done(executor_);
+  auto running = std::make_shared<Running>(executor_);
   wire::net::TaskGroup group(executor_, [](const std::string&, std::exception_ptr) {});
-  group.spawn(verb, run_verb(find_verb(verb)->run, context_, std::move(parsed.get_object()), progress, result, done));
-  auto finished = [&result] { return result.has_value(); };
+  group.spawn(verb, run_verb(find_verb(verb)->run, context_, std::move(parsed.get_object()), running));
+  auto finished = [&running] { return running->result.has_value(); };
   Result<> sent;
   for (;;) {
-    const bool over = co_await done.wait_for(finished, progress_interval);
+    const bool over = co_await running->done.wait_for(finished, progress_interval);
     if (over) break;
-    const std::optional<migrate::Tally> tally = progress.take();
+    const std::optional<migrate::Tally> tally = running->progress.take();
     if (!tally || !sent) continue;
     sent = co_await write_stream_chunk(stream, to_line(*tally), write_patience);
   }
   co_await group.join();
   if (!sent) co_return sent;
-  sent = co_await write_stream_chunk(stream, to_line(*result), write_patience);
+  sent = co_await write_stream_chunk(stream, to_line(*running->result), write_patience);
   if (!sent) co_return sent;
   co_return co_await write_stream_end(stream, write_patience);
 }

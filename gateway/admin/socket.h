@@ -16,8 +16,8 @@ class AdminSocket {
   using Warn = std::function<void(const std::string& what)>;
   static Result<std::unique_ptr<AdminSocket>> open(asio::any_io_executor executor, const std::filesystem::path& path,
                                                    Context& context, Warn warn);
-  // No new requests; waits for those under way.
-  awaitable<void> stop();
+  // No new requests; those under way get `grace` to end, then they are cancelled. On the socket's core.
+  awaitable<void> stop(std::chrono::milliseconds grace);
 
  private:
   AdminSocket(std::unique_ptr<wire::net::Listener> listener, asio::any_io_executor executor, Context& context,
@@ -32,6 +32,7 @@ class AdminSocket {
   Warn warn_;
   wire::net::TaskGroup tasks_;
   bool stopping_ = false;
+  size_t working_ = 0;  // requests whose verb runs
 };
 
 // The command line's side: has the server run the verb. Errc::not_found: no server listens there.

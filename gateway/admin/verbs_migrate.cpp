@@ -40,11 +40,20 @@ awaitable<VerbResult> guarded(Context& context, std::string typed, const Job& jo
   co_return std::move(*out);
 }
 
-awaitable<void> worker(Context& context, const std::vector<std::string>& users, const Job& job, size_t& next,
-                       std::vector<VerbResult>& results) {
-  while (next < users.size()) {
-    const size_t mine = next++;
-    results[mine] = co_await guarded(context, users[mine], job);
+// Shared by the workers: a cancelled verb may be gone before they have ended.
+struct Batch {
+  std::vector<std::string> users;
+  Job job;
+  size_t next = 0;
+  std::vector<VerbResult> results;
+  std::exception_ptr error;
+};
+
+awaitable<void> worker(Context& context, std::shared_ptr<Batch> batch) {
+  while (batch->next < batch->users.size()) {
+    const size_t mine = batch->next++;
+    VerbResult result = co_await guarded(context, batch->users[mine], batch->job);
+    batch->results[mine] = std::move(result);
   }
 }
 
@@ -61,24 +70,24 @@ awaitable<VerbResult> for_users(Context& context, std::vector<std::string> users
   } else if (users.size() == 1) {
     co_return co_await guarded(context, users.front(), job);
   }
-  std::vector<VerbResult> results(users.size());
-  size_t next = 0;
+  auto batch = std::make_shared<Batch>();
+  batch->users = std::move(users);
+  batch->job = job;
+  batch->results.resize(batch->users.size());
   const asio::any_io_executor here = co_await asio::this_coro::executor;
-  std::exception_ptr error;
-  wire::net::TaskGroup group(here, [&error](const std::string&, std::exception_ptr e) { error = e; });
-  for (size_t i = 0; i < std::min(users_at_once, users.size()); ++i) {
-    group.spawn("users", worker(context, users, job, next, results));
-  }
+  wire::net::TaskGroup group(here, [batch](const std::string&, std::exception_ptr e) { batch->error = e; });
+  for (size_t i = 0; i < std::min(users_at_once, batch->users.size()); ++i)
+    group.spawn("users", worker(context, batch));
   co_await group.join();
-  if (error) std::rethrow_exception(error);
+  if (batch->error) std::rethrow_exception(batch->error);
   VerbResult out;
   json::array list;
-  for (VerbResult& r : results) {
+  for (VerbResult& r : batch->results) {
     out.exit = std::max(out.exit, r.exit);
     out.text += r.text;
     list.push_back(std::move(r.json));
   }
-  if (users.empty()) out.text = "There are no users with an upstream.\n";
+  if (batch->users.empty()) out.text = "There are no users with an upstream.\n";
   out.json["users"] = std::move(list);
   co_return out;
 }

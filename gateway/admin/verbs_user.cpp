@@ -228,12 +228,14 @@ awaitable<VerbResult> user_remove(Context& context, json::object args, Progress&
 awaitable<VerbResult> user_password(Context& context, json::object args, Progress&) {
   Args a(args);
   const std::string typed = a.text("user");
-  const bool own = a.flag("own");
+  const bool own = a.flag("own"), at_source = a.flag("source");
   control::Secret password(a.text("password"));
   if (const auto problem = a.problem()) co_return failed(*problem);
   Result<control::User> user = co_await find_user(context, typed);
   if (!user) co_return failed(user.error());
   const std::string name = user->name;
+  if (own && at_source) co_return failed(Failure(Errc::usage, "either --own or --source"));
+  if (at_source && user->upstream.empty()) co_return failed(Failure(Errc::usage, name + " has no source: it is local"));
   const bool source = !own && !user->upstream.empty();
   Control* control = &context.services.control;
   auto set = [control, name, source, &password] {

@@ -1,0 +1,274 @@
+#include "gateway/server.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "gateway/admin/socket.h"
+#include "gateway/imap/server.h"
+#include "gateway/login.h"
+#include "gateway/runtime.h"
+#include "wire/net/connect.h"
+
+namespace gateway {
+
+namespace {
+
+// How long running commands get at a shutdown, and after how long the process ends whatever hangs.
+constexpr std::chrono::milliseconds grace{10'000};
+constexpr unsigned last_resort_seconds = 45;
+
+constexpr const char* name_of(config::Protocol) { return "imap"; }  // the one protocol that this build serves
+
+// systemd's readiness protocol: one datagram (sd_notify(3)).
+void notify_systemd(const char* state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || path[0] == '\0' || std::strlen(path) >= sizeof address.sun_path) return;
+  const size_t length = std::strlen(path);
+  std::memcpy(address.sun_path, path, length);
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  // A service manager that does not listen is its own problem.
+  (void)!::sendto(fd, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  ::close(fd);
+}
+
+std::string host_port(const config::Listen& l) {
+  return (l.host.find(':') == std::string::npos ? l.host : "[" + l.host + "]") + ":" + std::to_string(l.port);
+}
+
+class Server {
+ public:
+  Server(std::shared_ptr<const config::Config> config, std::unique_ptr<Runtime> runtime, Log& log)
+      : config_(std::move(config)),
+        log_(log),
+        runtime_(std::move(runtime)),
+        sessions_(config_->sessions_per_user, config_->sessions_per_address),
+        login_(runtime_->services(), runtime_->passwords(), log_),
+        context_{runtime_->services(), runtime_->passwords(), &sessions_},
+        signals_(main_, SIGTERM, SIGINT, SIGHUP) {}
+
+  Result<void> open();
+  void say_ready() const;
+  void wait_for_signals();
+  void stop();
+
+ private:
+  struct Door {
+    config::Listen listen;
+    std::unique_ptr<wire::net::Listener> listener;
+  };
+
+  Result<void> open_listeners();
+  awaitable<void> accept(Door* door);
+  awaitable<void> start_accepting();
+  awaitable<void> close_doors();
+  void reload();
+
+  const std::shared_ptr<const config::Config> config_;
+  Log& log_;
+  std::unique_ptr<Runtime> runtime_;
+  imap::Sessions sessions_;
+  LoginService login_;
+  admin::Context context_;
+  std::shared_ptr<wire::net::TlsServer> tls_;
+  std::unique_ptr<imap::AccessLogFile> access_;
+  std::unique_ptr<imap::Server> imap_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  std::unique_ptr<wire::net::TaskGroup> accepting_;
+  std::unique_ptr<admin::AdminSocket> admin_;
+  asio::io_context main_{1};
+  asio::signal_set signals_;
+};
+
+Result<void> Server::open() {
+  if (!config_->certificate.empty()) {
+    auto tls = wire::net::TlsServer::load(config_->certificate.string(), config_->key.string());
+    if (!tls) return tls.error();
+    tls_ = std::move(*tls);
+  }
+  if (config_->access_log) {
+    auto access = imap::AccessLogFile::open(*config_->access_log);
+    if (!access) return access.error();
+    access_ = std::move(*access);
+  }
+  auto environment = std::make_shared<imap::Environment>();
+  environment->config = config_;
+  environment->login = &login_;
+  environment->sessions = &sessions_;
+  environment->pool = &runtime_->blocking();
+  environment->tls = tls_;
+  environment->access = access_.get();
+  imap_ = std::make_unique<imap::Server>(environment, runtime_->cores());
+  Result<void> listening = open_listeners();
+  if (!listening) return listening;
+  auto warn = [this](const std::string& what) { log_.warning(what); };
+  auto admin = admin::AdminSocket::open(runtime_->cores().front(), config_->admin_socket(), context_, warn);
+  if (!admin) return admin.error();
+  admin_ = std::move(*admin);
+  runtime_->run(start_accepting());
+  return {};
+}
+
+// All ports before the first client is let in: either the whole configuration is served or the start fails.
+Result<void> Server::open_listeners() {
+  for (const config::Listen& l : config_->listen) {
+    if (l.protocol != config::Protocol::imap || l.proxy_protocol) continue;  // warned about by the configuration
+    auto address = wire::net::parse_address(host_port(l));
+    if (!address) return address.error();
+    auto listener = wire::net::Listener::open(runtime_->cores().front(), *address);
+    if (!listener) {
+      Failure why = listener.error();
+      why.note = "cannot listen on " + host_port(l) + ": " + why.note;
+      return why;
+    }
+    auto door = std::make_unique<Door>();
+    door->listen = l;
+    door->listener = std::move(*listener);
+    doors_.push_back(std::move(door));
+  }
+  return {};
+}
+
+awaitable<void> Server::start_accepting() {
+  const asio::any_io_executor here = co_await asio::this_coro::executor;
+  auto on_error = [this](const std::string& task, std::exception_ptr e) {
+    log_.error("a listener failed", {{"task", task}, {"why", wire::net::describe(e)}});
+  };
+  accepting_ = std::make_unique<wire::net::TaskGroup>(here, on_error);
+  for (const auto& door : doors_) accepting_->spawn(door->listener->address().to_string(), accept(door.get()));
+}
+
+awaitable<void> Server::accept(Door* door) {
+  for (;;) {
+    Result<wire::net::StreamPtr> stream = co_await door->listener->accept();
+    if (!stream) {
+      if (stream.error().code == Errc::closed) co_return;
+      log_.warning("accept failed", {{"why", stream.error().describe()}});
+      continue;
+    }
+    imap_->serve(std::move(*stream), door->listen.security);
+  }
+}
+
+void Server::say_ready() const {
+  std::string line = "{\"ready\":true,\"listen\":[";
+  for (const auto& door : doors_) {
+    if (door != doors_.front()) line += ",";
+    line += std::string("{\"protocol\":\"") + name_of(door->listen.protocol) +
+            "\",\"address\":" + json_text(door->listener->address().to_string()) + "}";
+  }
+  line += "]}\n";
+  std::fputs(line.c_str(), stdout);
+  std::fflush(stdout);
+  notify_systemd("READY=1");
+}
+
+void Server::wait_for_signals() {
+  std::function<void(const boost::system::error_code&, int)> on = [this, &on](const boost::system::error_code& e,
+                                                                              int n) {
+    if (e) return;
+    if (n == SIGHUP) {
+      reload();
+      signals_.async_wait(on);
+    }
+  };
+  signals_.async_wait(on);
+  main_.run();
+}
+
+void Server::reload() {
+  notify_systemd("RELOADING=1");
+  if (tls_) {
+    Result<> reloaded = tls_->reload();
+    if (!reloaded) log_.warning("the certificate was not reloaded", {{"why", reloaded.error().describe()}});
+  }
+  if (access_) {
+    Result<void> reopened = access_->reopen();
+    if (!reopened) log_.warning("the access log was not reopened", {{"why", reopened.error().describe()}});
+  }
+  const config::Loaded loaded = config::load(config_->file);
+  for (const config::Problem& p : loaded.problems) {
+    if (p.fatal) {
+      log_.warning("the configuration has a problem and stays as it was: " + p.what,
+                   {{"file", p.file}, {"line", std::to_string(p.line)}, {"remedy", p.remedy}});
+    }
+  }
+  if (loaded.config) log_.set_level(loaded.config->log_level);
+  log_.info("reloaded");
+  notify_systemd("READY=1");
+}
+
+awaitable<void> Server::close_doors() {
+  for (const auto& door : doors_) door->listener->close();
+  co_await accepting_->join();
+  co_await imap_->stop("the server is shutting down", grace);
+  co_await admin_->stop(grace);
+}
+
+void Server::stop() {
+  notify_systemd("STOPPING=1");
+  // Nothing that hangs may keep the process: what is acknowledged is durable already.
+  ::signal(SIGALRM, [](int) { ::_exit(0); });
+  ::alarm(last_resort_seconds);
+  if (admin_ && accepting_) runtime_->run(close_doors());
+  runtime_->stop();
+}
+
+}  // namespace
+
+void harden_process() {
+  ::signal(SIGPIPE, SIG_IGN);
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  const rlimit none{};
+  ::setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // The leak checker of a sanitized build has to look into the process.
+  ::prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+admin::Exit serve(std::shared_ptr<const config::Config> config, Log& log) {
+  auto lock = DataLock::take(config->data_dir);
+  if (!lock) {
+    log.error(lock.error().describe());
+    return admin::Exit::not_now;
+  }
+  auto runtime = Runtime::start(config, std::move(*lock), log);
+  if (!runtime) {
+    log.error("cannot start: " + runtime.error().describe());
+    return admin::exit_of(runtime.error());
+  }
+  Server server(config, std::move(*runtime), log);
+  Result<void> opened = server.open();
+  if (!opened) {
+    log.error("cannot start: " + opened.error().describe());
+    server.stop();
+    return admin::exit_of(opened.error()) == admin::Exit::usage ? admin::Exit::usage : admin::Exit::not_now;
+  }
+  server.say_ready();
+  log.info("ready");
+  server.wait_for_signals();
+  log.info("stopping");
+  server.stop();
+  log.info("stopped");
+  return admin::Exit::done;
+}
+
+}  // namespace gateway
