@@ -28,6 +28,11 @@ std::string text_of(const Response& r, std::span<const Literal> literals, bool& 
 void check_line(const Frame& frame, const Leniency& leniency) {
   auto first = parse_response(frame, leniency);
   if (!first || std::holds_alternative<UnknownData>(*first)) return;
+  // Human text with these is written with "?" in their place, which may make another code of it.
+  for (size_t i = 0; i < frame.text.size(); ++i) {
+    bool alone = frame.text[i] == '\r' && (i + 1 == frame.text.size() || frame.text[i + 1] != '\n');
+    if (frame.text[i] == '\0' || alone) return;
+  }
   bool ok = false;
   std::string once = text_of(*first, frame.literals, ok);
   if (!ok) return;  // what cannot be said safely: loose flags, a text like a code
