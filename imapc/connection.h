@@ -64,6 +64,9 @@ class Connection {
   // Not owned; null: nobody listens. It must outlive the connection or be replaced before it dies.
   void set_observer(Observer* observer);
 
+  // A FetchSink that was full() is not any more.
+  void resume();
+
   // LOGOUT, orderly shutdown. Always succeeds.
   awaitable<void> logout();
   void close();
@@ -108,6 +111,8 @@ class Connection {
 
  private:
   explicit Connection(std::shared_ptr<Session> session);
+  static awaitable<Result<>> set_up(std::shared_ptr<Session> session, Endpoint endpoint, Credentials credentials);
+  static awaitable<Result<>> log_in(std::shared_ptr<Session> session, Credentials credentials);
   std::shared_ptr<Session> session_;
 };
 

@@ -35,9 +35,9 @@ class FetchSink {
   // VANISHED (EARLIER), if asked for.
   virtual void on_vanished(const wire::base::UidSet& uids) { (void)uids; }
 
-  // Back-pressure: while full() the connection reads nothing more; it awaits room() and looks again.
+  // Back-pressure: while full() the connection reads nothing more, for any command. Whoever makes room calls
+  // Connection::resume().
   virtual bool full() const { return false; }
-  virtual awaitable<void> room() { co_return; }
 };
 
 // What the server sends that answers no command in flight. Sequence numbers are those of this connection's mailbox.
