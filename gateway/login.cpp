@@ -28,17 +28,17 @@ LoginService::LoginService(source::Services& services, asio::thread_pool& passwo
 }
 
 awaitable<void> LoginService::pretend(std::string password) {
-  const control::Secret held(std::move(password));
-  const std::string* hash = &decoy_hash_;
-  auto work = [hash, &held] { return control::password_matches(held.value(), *hash); };
+  // Shared with the pool, which goes on when the client has gone.
+  auto held = std::make_shared<const control::Secret>(std::move(password));
+  auto work = [held, hash = decoy_hash_] { return control::password_matches(held->value(), hash); };
   const bool matched = co_await run_on_pool(passwords_, work);
   (void)matched;
 }
 
 awaitable<Result<bool>> LoginService::check_hash(std::string user, std::string password) {
-  const control::Secret held(std::move(password));
+  auto held = std::make_shared<const control::Secret>(std::move(password));
   Control* control = &services_.control;
-  auto work = [control, &user, &held] { return control->check_own_password(user, held.value()); };
+  auto work = [control, user, held] { return control->check_own_password(user, held->value()); };
   Result<std::optional<bool>> checked = co_await run_on_pool(passwords_, work);
   if (!checked) co_return checked.error();
   co_return checked->value_or(false);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array table{
     Verb{"cutover", cutover},
+    Verb{"doctor", doctor},
     Verb{"kick", kick},
     Verb{"probe", probe},
     Verb{"rollback", rollback},

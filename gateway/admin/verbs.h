@@ -17,6 +17,9 @@ awaitable<VerbResult> kick(Context& context, boost::json::object args, Progress&
 awaitable<VerbResult> status(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> who(Context& context, boost::json::object args, Progress& progress);
 
+// verbs_doctor.cpp
+awaitable<VerbResult> doctor(Context& context, boost::json::object args, Progress& progress);
+
 // verbs_migrate.cpp
 awaitable<VerbResult> cutover(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> probe(Context& context, boost::json::object args, Progress& progress);

@@ -106,18 +106,20 @@ Result<NewUser> read_new_user(const config::Config& config, const json::object& 
 awaitable<VerbResult> user_add(Context& context, json::object args, Progress&) {
   Result<NewUser> read = read_new_user(context.services.config, args);
   if (!read) co_return failed(read.error());
-  const NewUser& n = *read;
+  // Shared with the pool, which goes on if the verb is cancelled.
+  auto shared = std::make_shared<const NewUser>(std::move(*read));
+  const NewUser& n = *shared;
   Control* control = &context.services.control;
   storage::Env* env = &context.services.env;
   const std::filesystem::path data_dir = context.services.config.data_dir;
-  auto work = [control, env, data_dir, &n]() -> Result<void> {
-    Result<std::optional<control::User>> there = control->find_user(n.user.name);
+  auto work = [control, env, data_dir, shared]() -> Result<void> {
+    Result<std::optional<control::User>> there = control->find_user(shared->user.name);
     if (!there) return there.error();
     if (!*there) {
-      Result<std::string> aside = move_store_aside(*env, data_dir, n.user.name);
+      Result<std::string> aside = move_store_aside(*env, data_dir, shared->user.name);
       if (!aside) return aside.error();
     }
-    return add_with_password(*control, n);
+    return add_with_password(*control, *shared);
   };
   Result<void> done = co_await run_on_pool(context.passwords, work);
   if (!done) co_return failed(n.user.name, done.error());
@@ -229,7 +231,7 @@ awaitable<VerbResult> user_password(Context& context, json::object args, Progres
   Args a(args);
   const std::string typed = a.text("user");
   const bool own = a.flag("own"), at_source = a.flag("source");
-  control::Secret password(a.text("password"));
+  auto password = std::make_shared<const control::Secret>(a.text("password"));
   if (const auto problem = a.problem()) co_return failed(*problem);
   Result<control::User> user = co_await find_user(context, typed);
   if (!user) co_return failed(user.error());
@@ -238,9 +240,9 @@ awaitable<VerbResult> user_password(Context& context, json::object args, Progres
   if (at_source && user->upstream.empty()) co_return failed(Failure(Errc::usage, name + " has no source: it is local"));
   const bool source = !own && !user->upstream.empty();
   Control* control = &context.services.control;
-  auto set = [control, name, source, &password] {
-    return source ? control->set_source_password(name, password.value())
-                  : control->set_own_password(name, password.value());
+  auto set = [control, name, source, password] {
+    return source ? control->set_source_password(name, password->value())
+                  : control->set_own_password(name, password->value());
   };
   Result<void> done = co_await run_on_pool(context.passwords, set);
   if (!done) co_return failed(name, done.error());
