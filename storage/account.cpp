@@ -98,9 +98,9 @@ Result<BodyReader> Account::Impl::open_body(const Sha256& name) {
   if (!*place) return Failure(Errc::not_found, "no such body");
   Result<std::shared_ptr<File>> file = files_.open((*place)->segment);
   if (!file) return file.error();
-  Result<std::unique_ptr<BodyReader::Impl>> reader = BodyReader::Impl::open(*file, **place, bodies_);
+  Result<StoredBody> reader = StoredBody::open(*file, **place, bodies_);
   if (!reader) return reader.error();
-  return BodyReader(std::move(*reader));
+  return BodyReader(std::make_unique<BodyReader::Impl>(std::move(*reader)));
 }
 
 Spool Account::Impl::spool() { return Spool{&env_, directory_ / "spool", spooled_}; }

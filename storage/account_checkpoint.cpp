@@ -1,8 +1,183 @@
+// index.snap: writing it, trusting it, and reading its sections when they are needed.
+#include <algorithm>
+
 #include "storage/account_impl.h"
+#include "storage/crc32c.h"
+#include "storage/replay.h"
 
 namespace storage {
 
-Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>&, SnapshotBase&) { return false; }
-Result<void> Account::Impl::checkpoint() { return {}; }
+// False: the log has to be read from its beginning.
+Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base) {
+  Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
+  if (!file && file.error().code == Errc::not_found) return false;
+  if (!file && file.error().code != Errc::corrupt) return file.error();
+  Result<bool> fits = file ? fits_log(*file, segments, base) : Result<bool>(false);
+  if (!fits) return fits.error();
+  if (!*fits) {
+    if (options_.read_only) return false;
+    // One that is newer than its log (a backup restored) must not come to fit once the log has grown again.
+    if (Result<void> r = env_.remove(snapshot_path()); !r) return r.error();
+    if (Result<void> r = env_.sync_directory(directory_); !r) return r.error();
+    return false;
+  }
+  SnapshotDirectory& d = file->directory();
+  account_ = file->header().account;
+  base.lsn = file->header().lsn;
+  state_.restore(std::move(d.subscriptions), std::move(d.validities), d.next_key, d.epoch);
+  for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
+  state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
+  bodies_->set_base([this, section = d.bodies] { return load_bodies(section); });
+  return true;
+}
+
+Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base) {
+  const SnapshotHeader& h = file.header();
+  auto named = [&](Lsn first) {
+    return std::find_if(segments.begin(), segments.end(), [&](const SegmentName& s) { return s.first == first; });
+  };
+  for (const SegmentName& s : file.directory().segments) {
+    if (std::find(segments.begin(), segments.end(), s) != segments.end()) continue;
+    bool rewritten = std::any_of(segments.begin(), segments.end(), [&](const SegmentName& r) {
+      return r.generation > s.generation && r.first <= s.first && s.first <= r.last;
+    });
+    if (rewritten) return false;
+    // Identity is still known; what was in the segment is not.
+    report_.damage.push_back({"segment is missing", s.text(), s.first});
+  }
+  auto tail = named(h.tail_segment);
+  if (tail == segments.end()) {
+    report_.damage.clear();
+    return false;
+  }
+  Result<std::unique_ptr<File>> log = env_.open(files_.directory() / tail->text(), Env::Mode::read);
+  if (!log) return log.error();
+  Result<uint64_t> size = (*log)->size();
+  if (!size) return size.error();
+  uint8_t bytes[segment_header_size];
+  Result<size_t> n = (*log)->read_at(0, bytes);
+  if (!n) return n.error();
+  std::optional<SegmentHeader> header = SegmentHeader::decode({bytes, *n});
+  if (!header || header->salt != h.tail_salt || header->account != h.account || *size < h.tail_offset) {
+    report_.damage.clear();
+    return false;
+  }
+  base.tail = {static_cast<size_t>(tail - segments.begin()), h.tail_offset};
+  return true;
+}
+
+std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, const AccountState::Slot& slot) {
+  Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
+  if (file) {
+    Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
+    if (section) {
+      Result<std::shared_ptr<const MailboxState>> box = MailboxSection::decode(*section, key);
+      if (box) return *box;
+    }
+  }
+  snapshot_failed_ = true;
+  if (!opened_) return nullptr;  // opening starts over without it
+  // A mailbox that was never loaded has not changed since the snapshot: whatever state the log gives is its state.
+  if (!rescued_) {
+    auto state = std::make_unique<AccountState>();
+    BodyIndex bodies;
+    if (!read_whole_log(*state, bodies)) return nullptr;
+    rescued_ = std::move(state);
+  }
+  return rescued_->mailbox(key);
+}
+
+Result<std::vector<BodyPlace>> Account::Impl::load_bodies(const SectionRef& section) {
+  Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
+  if (file) {
+    Result<std::shared_ptr<const Buffer>> bytes = file->section(section);
+    if (bytes) return decode_bodies((*bytes)->bytes());
+  }
+  AccountState state;
+  BodyIndex bodies;
+  if (Result<void> r = read_whole_log(state, bodies); !r) return r.error();
+  return bodies.all();
+}
+
+Result<void> Account::Impl::read_whole_log(AccountState& state, BodyIndex& bodies) {
+  LogScan scan(env_, files_.directory(), files_.names());
+  Replayer replayer(state, bodies, 1);
+  return scan.run({}, Lsn(1), Lsn(0), std::ref(replayer));
+}
+
+Result<void> Account::Impl::checkpoint() {
+  if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
+  LogWriter& log = writer();
+  if (log.appended() == checkpoint_ && !snapshot_failed_) return {};
+  if (Result<void> r = log.roll_if_full(); !r) return r;
+  if (Result<Lsn> r = log.sync(); !r) return r.error();
+  Lsn lsn = log.appended();
+  if (Result<void> r = write_snapshot(lsn); !r) return r;
+  // Says in the log itself that everything before it was durable.
+  Batch::Impl batch(*this);
+  if (Result<void> r = batch.put(record::Checkpoint{lsn}); !r) return r;
+  if (Result<Lsn> r = commit(batch); !r) return r.error();
+  checkpoint_ = log.appended();
+  snapshot_failed_ = false;
+  return {};
+}
+
+Result<void> Account::Impl::write_snapshot(Lsn lsn) {
+  SnapshotDirectory d;
+  d.segments = files_.names();
+  d.subscriptions = state_.subscriptions();
+  d.validities = state_.validities();
+  d.next_key = state_.next_key();
+  d.epoch = std::max(state_.epoch(), epoch_);
+  d.slots = state_.slots();
+  Result<std::vector<BodyPlace>> places = bodies_->all();
+  if (!places) return places.error();
+  std::optional<SnapshotFile> old;
+  if (Result<SnapshotFile> f = SnapshotFile::open(env_, snapshot_path())) old = std::move(*f);
+
+  Buffer directory;
+  d.encode(directory);
+  SnapshotHeader h{account_, lsn, writer().segment(), writer().salt(), writer().offset(), 0, 0, 0};
+  h.directory_length = static_cast<uint32_t>(directory.size());
+  const uint64_t start = SnapshotHeader::size + directory.size();
+  uint64_t at = start;
+  std::filesystem::path temporary = directory_ / "index.snap.tmp";
+  Result<std::unique_ptr<File>> file = env_.open(temporary, Env::Mode::truncate);
+  if (!file) return file.error();
+  auto put = [&](std::span<const uint8_t> bytes, SectionRef& ref) -> Result<void> {
+    ref = {at - start, bytes.size(), crc32c(bytes)};
+    at += bytes.size();
+    return (*file)->write_at(start + ref.offset, bytes);
+  };
+  Buffer bytes;
+  for (auto& [key, slot] : d.slots) {
+    if (!slot.mailbox && old) {
+      // Never looked at since: its bytes are still right.
+      if (Result<std::shared_ptr<const Buffer>> section = old->section(slot.section)) {
+        if (Result<void> r = put((*section)->bytes(), slot.section); !r) return r;
+        continue;
+      }
+    }
+    std::shared_ptr<const MailboxState> box = state_.mailbox(key);
+    if (!box) return Failure(Errc::io, "mailbox cannot be read");
+    bytes.clear();
+    MailboxSection::encode(bytes, *box);
+    if (Result<void> r = put(bytes.bytes(), slot.section); !r) return r;
+  }
+  bytes.clear();
+  encode_bodies(bytes, *places);
+  if (Result<void> r = put(bytes.bytes(), d.bodies); !r) return r;
+
+  directory.clear();
+  d.encode(directory);
+  h.directory_crc = crc32c(directory.bytes());
+  h.file_length = at;
+  if (Result<void> r = (*file)->write_at(SnapshotHeader::size, directory.bytes()); !r) return r;
+  if (Result<void> r = (*file)->write_at(0, h.encode()); !r) return r;
+  if (Result<void> r = (*file)->sync(); !r) return r;
+  if (Result<void> r = env_.rename(temporary, snapshot_path()); !r) return r;
+  for (const auto& [key, slot] : d.slots) state_.moved(key, slot.section);
+  return env_.sync_directory(directory_);
+}
 
 }  // namespace storage

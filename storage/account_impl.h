@@ -9,6 +9,7 @@
 #include "storage/body_index.h"
 #include "storage/log_scan.h"
 #include "storage/log_writer.h"
+#include "storage/snapshot_file.h"
 #include "storage/state.h"
 
 namespace storage {
@@ -52,9 +53,10 @@ class Account::Impl {
   Result<void> make_durable(const LogScan& scan);
   Result<void> resume(const LogScan& scan);
   Result<bool> use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base);
-  void watch_snapshot();
+  Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
+  Result<void> write_snapshot(Lsn lsn);
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
-  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section, uint32_t count);
+  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section);  // any thread
   // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
   Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
   std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }

@@ -2,51 +2,12 @@
 #include <algorithm>
 
 #include "storage/account_impl.h"
-#include "storage/body_codec.h"
+#include "storage/replay.h"
 
 namespace storage {
 namespace {
 
 constexpr size_t piece_size = 1u << 20;
-
-// Applies whole batches to a state: what replay is.
-struct Replayer {
-  AccountState& state;
-  BodyIndex& bodies;
-  uint64_t token;
-  std::vector<OpenReport::Damage>& damage;
-  bool lost_snapshot = false;  // a mailbox is needed that index.snap cannot give
-
-  Result<void> operator()(std::span<const LogFrame> batch) {
-    for (const LogFrame& f : batch) {
-      state.raise_epoch(f.header.epoch);
-      if (f.header.kind == FrameKind::body && f.header.version == frame_version) {
-        Result<BodyHead> head = BodyHead::decode(f.payload);
-        if (head) {
-          bodies.put({head->name, f.segment, f.offset, f.header.length});
-        } else if (head.error().code == Errc::unsupported) {
-          return head.error();
-        } else {
-          note(f, head.error().note);
-        }
-        continue;
-      }
-      Result<record::Op> op = record::decode(f.header, f.payload);
-      if (!op && op.error().code == Errc::unsupported) return op.error();
-      if (!op) {
-        note(f, op.error().note);
-      } else if (std::optional<std::string> wrong = state.apply(token, std::move(*op))) {
-        note(f, *wrong);
-      }
-    }
-    return {};
-  }
-
-  void note(const LogFrame& f, const std::string& what) {
-    SegmentName name{f.segment, Lsn(0), 0};
-    damage.push_back({what, "segment " + name.text().substr(0, 16) + " at " + std::to_string(f.offset), f.header.lsn});
-  }
-};
 
 }  // namespace
 
@@ -100,6 +61,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     report_ = OpenReport{};
     state_ = AccountState();
     bodies_ = std::make_shared<BodyIndex>();
+    snapshot_failed_ = false;
     scan.emplace(env_, files_.directory(), segments);
     if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;
     checkpoint_ = Lsn(0);
@@ -116,9 +78,11 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
 }
 
 Result<void> Account::Impl::replay(LogScan& scan, LogPosition from, Lsn expected, Lsn synced) {
-  Replayer replayer{state_, *bodies_, next_token(), report_.damage};
+  Replayer replayer(state_, *bodies_, next_token());
   if (Result<void> r = scan.run(from, expected, synced, std::ref(replayer)); !r) return r;
   report_.damage.insert(report_.damage.end(), scan.damage().begin(), scan.damage().end());
+  report_.damage.insert(report_.damage.end(), replayer.damage().begin(), replayer.damage().end());
+  if (replayer.changes() == 0) checkpoint_ = Lsn(scan.next().value - 1);
   return {};
 }
 

@@ -6,40 +6,40 @@
 
 namespace storage {
 
-Result<std::unique_ptr<BodyReader::Impl>> BodyReader::Impl::open(std::shared_ptr<File> file, const BodyPlace& place,
-                                                                 std::shared_ptr<BodyIndex> index) {
-  auto impl = std::make_unique<Impl>();
-  impl->file_ = std::move(file);
-  impl->index_ = std::move(index);
+Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace& place,
+                                    std::shared_ptr<BodyIndex> index) {
+  StoredBody body;
+  body.file_ = std::move(file);
+  body.index_ = std::move(index);
   uint64_t at = place.offset + frame_header_size;
   Buffer bytes;
   bytes.resize(std::min<size_t>(place.length, 4096));  // the head of any message below 100 MiB
-  Result<size_t> n = impl->file_->read_at(at, {bytes.data(), bytes.size()});
+  Result<size_t> n = body.file_->read_at(at, {bytes.data(), bytes.size()});
   if (!n) return n.error();
   bytes.resize(*n);
   size_t head = BodyHead::length(bytes.bytes());
   if (head > bytes.size()) {
     bytes.resize(head);
-    n = impl->file_->read_at(at, {bytes.data(), bytes.size()});
+    n = body.file_->read_at(at, {bytes.data(), bytes.size()});
     if (!n) return n.error();
     bytes.resize(*n);
   }
   Result<BodyHead> decoded = BodyHead::decode(bytes.bytes());
   if (decoded && decoded->name != place.name) decoded = Failure(Errc::corrupt, "another body than was looked for");
   if (!decoded) {
-    if (decoded.error().code == Errc::corrupt && impl->index_) impl->index_->drop(place.name);
+    if (decoded.error().code == Errc::corrupt && body.index_) body.index_->drop(place.name);
     return decoded.error();
   }
-  impl->head_ = std::move(*decoded);
+  body.head_ = std::move(*decoded);
   at += head;
-  for (const BodyBlock& b : impl->head_.blocks) {
-    impl->block_at_.push_back(at);
+  for (const BodyBlock& b : body.head_.blocks) {
+    body.block_at_.push_back(at);
     at += b.stored;
   }
-  return impl;
+  return body;
 }
 
-Result<void> BodyReader::Impl::load(size_t block) {
+Result<void> StoredBody::load(size_t block) {
   if (block == loaded_) return {};
   loaded_ = SIZE_MAX;
   const BodyBlock& b = head_.blocks[block];
@@ -56,7 +56,7 @@ Result<void> BodyReader::Impl::load(size_t block) {
   return {};
 }
 
-Result<size_t> BodyReader::Impl::read(uint64_t offset, std::span<uint8_t> out) {
+Result<size_t> StoredBody::read(uint64_t offset, std::span<uint8_t> out) {
   size_t done = 0;
   while (done < out.size() && offset + done < head_.size) {
     if (Result<void> r = load(static_cast<size_t>((offset + done) / body_block_size)); !r) return r.error();

@@ -1,4 +1,4 @@
-// What is behind BodyReader. Private to storage.
+// A body where it lies in a segment: what is behind BodyReader, and what `doctor` reads with. Private to storage.
 #pragma once
 
 #include "storage/body.h"
@@ -8,11 +8,10 @@
 
 namespace storage {
 
-class BodyReader::Impl {
+class StoredBody {
  public:
   // Errc::corrupt: no such body starts at this place.
-  static Result<std::unique_ptr<Impl>> open(std::shared_ptr<File> file, const BodyPlace& place,
-                                            std::shared_ptr<BodyIndex> index);
+  static Result<StoredBody> open(std::shared_ptr<File> file, const BodyPlace& place, std::shared_ptr<BodyIndex> index);
   uint64_t size() const { return head_.size; }
   const BodyHead& head() const { return head_; }
   Result<size_t> read(uint64_t offset, std::span<uint8_t> out);
@@ -26,6 +25,11 @@ class BodyReader::Impl {
   std::vector<uint64_t> block_at_;  // where each block is in the file
   Buffer stored_, raw_;
   size_t loaded_ = SIZE_MAX;
+};
+
+class BodyReader::Impl : public StoredBody {
+ public:
+  explicit Impl(StoredBody body) : StoredBody(std::move(body)) {}
 };
 
 }  // namespace storage

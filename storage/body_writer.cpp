@@ -24,6 +24,10 @@ void BufferPool::give(Buffer buffer) {
 Result<std::shared_ptr<File>> Spool::open() const {
   std::filesystem::path path = directory / ("body-" + std::to_string(counter->fetch_add(1)));
   Result<std::unique_ptr<File>> file = env->open(path, Env::Mode::truncate);
+  if (!file && file.error().code == Errc::not_found) {
+    if (Result<void> made = env->make_directory(directory); !made) return made.error();
+    file = env->open(path, Env::Mode::truncate);
+  }
   if (!file) return file.error();
   if (Result<void> removed = env->remove(path); !removed) return removed.error();
   return std::shared_ptr<File>(std::move(*file));

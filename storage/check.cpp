@@ -1,0 +1,200 @@
+#include "storage/check.h"
+
+#include <algorithm>
+#include <map>
+
+#include "storage/body_reader.h"
+#include "storage/log_writer.h"
+#include "storage/replay.h"
+#include "storage/snapshot_file.h"
+
+namespace storage {
+namespace {
+
+constexpr size_t max_problems = 1000;  // of a store that is past repair the rest says nothing new
+
+class Check {
+ public:
+  Check(Env& env, std::filesystem::path directory, const CheckProgress& progress, Lsn until)
+      : directory_(std::move(directory)), files_(env, directory_ / "log"), progress_(progress), until_(until) {}
+
+  Result<CheckReport> run();
+
+ private:
+  Result<void> batch(std::span<const LogFrame> frames);
+  Result<void> body(const LogFrame& frame);
+  Result<void> references();
+  Result<void> snapshot();
+  void problem(std::string what, std::string where, std::string repair) {
+    if (report_.problems.size() < max_problems) {
+      report_.problems.push_back({std::move(what), std::move(where), std::move(repair)});
+    }
+  }
+
+  std::filesystem::path directory_;
+  SegmentFiles files_;
+  const CheckProgress& progress_;
+  Lsn until_;
+  CheckReport report_;
+  AccountState state_;
+  BodyIndex bodies_;
+  Replayer replayer_{state_, bodies_, 1};
+  uint64_t done_ = 0, total_ = 0, all_bytes_ = 0;
+  std::map<Sha256, uint64_t> body_bytes_;                         // good ones
+  std::map<std::pair<MailboxKey, Uid>, uint64_t> message_bytes_;  // the frame that made it
+  Buffer piece_;
+};
+
+Result<void> Check::body(const LogFrame& f) {
+  Result<BodyHead> head = BodyHead::decode(f.payload);
+  if (!head) return {};  // the replayer reports it
+  std::string where = "segment " + std::to_string(f.segment.value) + " at " + std::to_string(f.offset);
+  std::string repair = "fetch the message again from its source, or restore it from a backup";
+  Result<std::shared_ptr<File>> file = files_.open(f.segment);
+  if (!file) return file.error();
+  Result<StoredBody> reader = StoredBody::open(*file, {head->name, f.segment, f.offset, f.header.length}, nullptr);
+  if (!reader) return reader.error().code == Errc::corrupt ? Result<void>() : reader.error();
+  Sha256Hasher hasher;
+  piece_.resize(body_block_size);
+  for (uint64_t at = 0; at < head->size;) {
+    Result<size_t> n = reader->read(at, {piece_.data(), piece_.size()});
+    if (!n && n.error().code != Errc::corrupt) return n.error();
+    if (!n || *n == 0) {
+      problem("body " + to_hex(head->name) + " does not decompress", where, repair);
+      return {};
+    }
+    hasher.update(piece_.bytes(0, *n));
+    at += *n;
+  }
+  if (hasher.finish() != head->name) {
+    problem("body " + to_hex(head->name) + " is not the bytes that it is named after", where, repair);
+    return {};
+  }
+  body_bytes_[head->name] = frame_header_size + f.header.length;
+  return {};
+}
+
+Result<void> Check::batch(std::span<const LogFrame> frames) {
+  for (const LogFrame& f : frames) {
+    uint64_t bytes = frame_header_size + f.header.length;
+    all_bytes_ += bytes;
+    done_ += bytes;
+    if (f.header.kind == FrameKind::body) {
+      if (Result<void> r = body(f); !r) return r;
+    } else if (f.header.kind == FrameKind::message) {
+      Result<record::Op> op = record::decode(f.header, f.payload);
+      if (op && std::holds_alternative<record::Message>(*op)) {
+        const auto& m = std::get<record::Message>(*op);
+        message_bytes_[{m.mailbox, m.uid}] = bytes;
+      }
+    }
+  }
+  if (progress_ && !progress_(done_, total_)) return Failure(Errc::unavailable, "check was stopped");
+  return replayer_(frames);
+}
+
+Result<void> Check::references() {
+  std::map<Sha256, bool> used;
+  for (const auto& [name, bytes] : body_bytes_) used[name] = false;
+  uint64_t live_messages = 0, all_messages = 0, live_bodies = 0, all_bodies = 0;
+  for (const auto& [key, slot] : state_.slots()) {
+    MailboxSnapshotPtr box = slot.mailbox->snapshot();
+    ++report_.mailboxes;
+    report_.messages += box->size();
+    uint64_t missing = 0;
+    Uid first_missing;
+    for (uint32_t i = 0; i < box->size(); ++i) {
+      const MessageInfo& info = box->message(i);
+      if (auto it = message_bytes_.find({key, box->uid(i)}); it != message_bytes_.end()) live_messages += it->second;
+      if (!info.body) continue;
+      auto it = used.find(*info.body);
+      if (it != used.end()) {
+        it->second = true;
+        continue;
+      }
+      if (missing++ == 0) first_missing = box->uid(i);
+    }
+    if (missing > 0) {
+      problem(std::to_string(missing) + " messages whose bodies are missing",
+              "mailbox " + std::to_string(key.value) + " from UID " + std::to_string(first_missing.value),
+              "fetch them again from the source, or restore a backup");
+    }
+  }
+  for (const auto& [key, bytes] : message_bytes_) all_messages += bytes;
+  for (const auto& [name, bytes] : body_bytes_) {
+    all_bodies += bytes;
+    ++report_.bodies;
+    if (used[name]) {
+      live_bodies += bytes;
+    } else {
+      ++report_.orphan_bodies;
+    }
+  }
+  report_.dead_bytes = (all_messages - live_messages) + (all_bodies - live_bodies);
+  report_.live_bytes = all_bytes_ - report_.dead_bytes;
+  return {};
+}
+
+Result<void> Check::snapshot() {
+  const char* repair = "none needed: it is made again";
+  Result<SnapshotFile> file = SnapshotFile::open(files_.env(), directory_ / "index.snap");
+  if (!file && file.error().code == Errc::not_found) return {};
+  if (!file && file.error().code != Errc::corrupt) return file.error();
+  if (!file) {
+    problem(file.error().note, "index.snap", repair);
+    return {};
+  }
+  for (const auto& [key, slot] : file->directory().slots) {
+    Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
+    if (!section && section.error().code != Errc::corrupt) return section.error();
+    if (!section || !MailboxSection::decode(*section, key)) {
+      problem("index.snap: mailbox " + std::to_string(key.value), "index.snap", repair);
+    }
+  }
+  Result<std::shared_ptr<const Buffer>> bodies = file->section(file->directory().bodies);
+  if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
+  if (!bodies || !decode_bodies((*bodies)->bytes())) problem("index.snap: bodies", "index.snap", repair);
+  return {};
+}
+
+Result<CheckReport> Check::run() {
+  Result<std::vector<SegmentName>> segments = list_segments(files_.env(), files_.directory());
+  if (!segments) return segments.error();
+  if (segments->empty()) return Failure(Errc::not_found, "no such store");
+  for (const SegmentName& s : *segments) {
+    files_.add(s);
+    Result<std::shared_ptr<File>> file = files_.open(s.first);
+    if (!file) return file.error();
+    Result<uint64_t> size = (*file)->size();
+    if (!size) return size.error();
+    total_ += *size;
+  }
+  LogScan scan(files_.env(), files_.directory(), *segments);
+  LogScan::OnBatch on_batch = [this](std::span<const LogFrame> frames) { return batch(frames); };
+  if (Result<void> r = scan.run({}, Lsn(1), Lsn(0), on_batch); !r) return r.error();
+  report_.frames = scan.frames();
+  for (const OpenReport::Damage& d : scan.damage()) {
+    problem(d.what, d.where, "what was in it is fetched again from the source, or comes from a backup");
+  }
+  for (const OpenReport::Damage& d : replayer_.damage())
+    problem(d.what, d.where, "restore a backup, or synchronise again");
+  if (scan.torn() && scan.next() <= until_ && until_ != Lsn(UINT64_MAX)) {
+    problem("frames that were durable are gone", "LSN " + std::to_string(scan.next().value), "restore a backup");
+  } else if (scan.torn() && until_ == Lsn(UINT64_MAX)) {
+    problem("an interrupted write of " + std::to_string(scan.torn_bytes()) + " bytes at the end of the log",
+            "LSN " + std::to_string(scan.next().value),
+            "none needed: it was never acknowledged and is cut when opened");
+  }
+  if (Result<void> r = references(); !r) return r.error();
+  if (Result<void> r = snapshot(); !r) return r.error();
+  return std::move(report_);
+}
+
+}  // namespace
+
+Result<CheckReport> check_store(Env& env, const std::filesystem::path& directory, const CheckProgress& progress,
+                                Lsn until) {
+  return Check(env, directory, progress, until).run();
+}
+
+}  // namespace storage

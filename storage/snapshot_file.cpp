@@ -1,0 +1,321 @@
+#include "storage/snapshot_file.h"
+
+#include <algorithm>
+
+#include "storage/crc32c.h"
+
+namespace storage {
+namespace {
+
+constexpr std::string_view magic = "FLINDEX1";
+constexpr size_t body_place_size = 52;
+
+Failure damaged(const char* what) { return Failure(Errc::corrupt, std::string("index.snap: ") + what); }
+
+void put_section(Buffer& out, const SectionRef& s) {
+  out.put<uint64_t>(s.offset);
+  out.put<uint64_t>(s.length);
+  out.put<uint32_t>(s.crc);
+}
+
+SectionRef get_section(Reader& in) {
+  SectionRef s;
+  s.offset = in.get<uint64_t>();
+  s.length = in.get<uint64_t>();
+  s.crc = in.get<uint32_t>();
+  return s;
+}
+
+void put_cursor(Buffer& out, const std::optional<SyncCursor>& cursor) {
+  out.put<uint8_t>(cursor ? 1 : 0);
+  if (cursor) record::encode_cursor(out, *cursor);
+}
+
+std::optional<SyncCursor> get_cursor(Reader& in) {
+  if (in.get<uint8_t>() == 0) return {};
+  return record::decode_cursor(in);
+}
+
+void put_info(Buffer& out, const MailboxInfo& info) {
+  Buffer fields;
+  record::encode_mailbox(fields, info);
+  out.put_text(wire::base::as_text(fields.bytes()));
+}
+
+MailboxInfo get_info(Reader& in, MailboxKey key) {
+  std::string_view fields = in.text();
+  Reader inner(wire::base::as_bytes(fields));
+  MailboxInfo info = record::decode_mailbox(inner);
+  if (!inner.ok()) in.fail();
+  info.key = key;
+  return info;
+}
+
+template <class T>
+void put_array(Buffer& out, const std::vector<T>& values) {
+  uint8_t* p = out.extend(values.size() * sizeof(T));
+  for (size_t i = 0; i < values.size(); ++i) store_le<T>(p + i * sizeof(T), values[i]);
+}
+
+template <class T>
+std::vector<T> get_array(Reader& in, size_t n) {
+  std::span<const uint8_t> b = in.bytes(n * sizeof(T));
+  std::vector<T> values(b.empty() ? 0 : n);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = load_le<T>(b.data() + i * sizeof(T));
+  return values;
+}
+
+void put_chunk(Buffer& out, const MessageChunk& c) {
+  out.put<uint32_t>(c.size());
+  put_array(out, c.uid);
+  put_array(out, c.modseq);
+  put_array(out, c.flags);
+  out.put_varint(c.overflow ? c.overflow->size() : 0);
+  if (c.overflow) {
+    for (const auto& [uid, keywords] : *c.overflow) {
+      out.put_varint(uid);
+      out.put_varint(keywords.size());
+      for (uint32_t k : keywords) out.put_varint(k);
+    }
+  }
+  size_t offsets = out.size();
+  out.extend(4 * (size_t{c.size()} + 1));
+  size_t start = out.size();
+  for (uint32_t i = 0; i < c.size(); ++i) {
+    store_le<uint32_t>(out.data() + offsets + 4 * size_t{i}, static_cast<uint32_t>(out.size() - start));
+    record::encode_info(out, c.info(i));
+  }
+  store_le<uint32_t>(out.data() + offsets + 4 * size_t{c.size()}, static_cast<uint32_t>(out.size() - start));
+}
+
+std::shared_ptr<MessageChunk> get_chunk(Reader& in, const std::shared_ptr<const Buffer>& section) {
+  auto c = std::make_shared<MessageChunk>();
+  auto n = in.get<uint32_t>();
+  if (n == 0 || n > chunk_capacity) {
+    in.fail();
+    return c;
+  }
+  c->uid = get_array<uint32_t>(in, n);
+  c->modseq = get_array<uint64_t>(in, n);
+  c->flags = get_array<uint64_t>(in, n);
+  auto overflow = std::make_shared<MessageChunk::Overflow>();
+  for (size_t k = in.count(3); k > 0; --k) {
+    std::vector<uint32_t>& keywords = (*overflow)[static_cast<uint32_t>(in.varint())];
+    for (size_t w = in.count(1); w > 0; --w) keywords.push_back(static_cast<uint32_t>(in.varint()));
+  }
+  if (!overflow->empty()) c->overflow = std::move(overflow);
+  std::vector<uint32_t> offsets = get_array<uint32_t>(in, n + 1);
+  auto base = static_cast<uint32_t>(section->size() - in.left());
+  if (!in.ok() || !std::is_sorted(offsets.begin(), offsets.end())) {
+    in.fail();
+    return c;
+  }
+  in.bytes(offsets.back());
+  for (uint32_t& o : offsets) o += base;
+  c->cold_index.resize(n);
+  for (uint32_t i = 0; i < n; ++i) c->cold_index[i] = i;
+  if (in.ok()) c->cold = std::make_shared<ColdStore>(section, std::move(offsets));
+  if (!std::is_sorted(c->uid.begin(), c->uid.end())) in.fail();
+  return c;
+}
+
+}  // namespace
+
+std::array<uint8_t, SnapshotHeader::size> SnapshotHeader::encode() const {
+  std::array<uint8_t, size> out{};
+  std::copy(magic.begin(), magic.end(), out.begin());
+  store_le<uint32_t>(out.data() + 8, version);
+  store_le<uint32_t>(out.data() + 12, size);
+  std::copy(account.begin(), account.end(), out.begin() + 16);
+  store_le<uint64_t>(out.data() + 32, lsn.value);
+  store_le<uint64_t>(out.data() + 40, tail_segment.value);
+  store_le<uint64_t>(out.data() + 48, tail_salt);
+  store_le<uint64_t>(out.data() + 56, tail_offset);
+  store_le<uint64_t>(out.data() + 64, file_length);
+  store_le<uint32_t>(out.data() + 72, directory_length);
+  store_le<uint32_t>(out.data() + 76, directory_crc);
+  store_le<uint32_t>(out.data() + 92, crc32c({out.data(), 92}));
+  return out;
+}
+
+std::optional<SnapshotHeader> SnapshotHeader::decode(std::span<const uint8_t> bytes) {
+  if (bytes.size() < size || wire::base::as_text(bytes.first(magic.size())) != magic) return {};
+  const uint8_t* p = bytes.data();
+  if (crc32c({p, 92}) != load_le<uint32_t>(p + 92)) return {};
+  if (load_le<uint32_t>(p + 8) != version || load_le<uint32_t>(p + 12) != size) return {};
+  SnapshotHeader h;
+  std::copy_n(p + 16, h.account.size(), h.account.begin());
+  h.lsn = Lsn(load_le<uint64_t>(p + 32));
+  h.tail_segment = Lsn(load_le<uint64_t>(p + 40));
+  h.tail_salt = load_le<uint64_t>(p + 48);
+  h.tail_offset = load_le<uint64_t>(p + 56);
+  h.file_length = load_le<uint64_t>(p + 64);
+  h.directory_length = load_le<uint32_t>(p + 72);
+  h.directory_crc = load_le<uint32_t>(p + 76);
+  return h;
+}
+
+void SnapshotDirectory::encode(Buffer& out) const {
+  out.put<uint64_t>(next_key.value);
+  out.put<uint64_t>(epoch.value);
+  put_section(out, bodies);
+  out.put_varint(segments.size());
+  for (const SegmentName& s : segments) {
+    out.put<uint64_t>(s.first.value);
+    out.put<uint64_t>(s.last.value);
+    out.put<uint32_t>(s.generation);
+  }
+  out.put_varint(subscriptions.size());
+  for (const std::string& s : subscriptions) out.put_text(s);
+  out.put_varint(validities.size());
+  for (const auto& [name, v] : validities) {
+    out.put_text(name);
+    out.put<uint32_t>(v.value);
+  }
+  out.put_varint(slots.size());
+  for (const auto& [key, slot] : slots) {
+    out.put<uint64_t>(key.value);
+    put_info(out, slot.current());
+    put_cursor(out, slot.mailbox ? slot.mailbox->cursor() : slot.cursor);
+    put_section(out, slot.section);
+  }
+}
+
+Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> bytes) {
+  Reader in(bytes);
+  SnapshotDirectory d;
+  d.next_key = MailboxKey(in.get<uint64_t>());
+  d.epoch = Epoch(in.get<uint64_t>());
+  d.bodies = get_section(in);
+  for (size_t n = in.count(20); n > 0; --n) {
+    SegmentName s;
+    s.first = Lsn(in.get<uint64_t>());
+    s.last = Lsn(in.get<uint64_t>());
+    s.generation = in.get<uint32_t>();
+    d.segments.push_back(s);
+  }
+  for (size_t n = in.count(1); n > 0; --n) d.subscriptions.emplace(in.text());
+  for (size_t n = in.count(5); n > 0; --n) {
+    std::string name(in.text());
+    d.validities[name] = UidValidity(in.get<uint32_t>());
+  }
+  for (size_t n = in.count(29); n > 0; --n) {
+    MailboxKey key(in.get<uint64_t>());
+    AccountState::Slot& slot = d.slots[key];
+    slot.info = get_info(in, key);
+    slot.cursor = get_cursor(in);
+    slot.section = get_section(in);
+  }
+  if (!in.ok()) return damaged("directory");
+  return d;
+}
+
+void MailboxSection::encode(Buffer& out, const MailboxState& m) {
+  put_info(out, m.info_);
+  put_cursor(out, m.cursor_);
+  out.put_varint(m.keywords_->names.size());
+  for (const std::string& k : m.keywords_->names) out.put_text(k);
+  const Tombstones& t = *m.tombstones_;
+  out.put<uint64_t>(t.floor.value);
+  out.put<uint64_t>(t.inclusive_until.value);
+  out.put<uint8_t>(t.listed ? 1 : 0);
+  out.put_varint(t.entries.size());
+  for (const Tombstones::Entry& e : t.entries) {
+    out.put<uint64_t>(e.modseq);
+    out.put<uint32_t>(e.first);
+    out.put<uint32_t>(e.last);
+  }
+  record::encode_set(out, t.expunged);
+  out.put_varint(m.chunks_.size());
+  for (const auto& c : m.chunks_) put_chunk(out, *c);
+}
+
+Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_ptr<const Buffer> section,
+                                                                   MailboxKey key) {
+  if (section->size() > UINT32_MAX) return damaged("section too long");
+  Reader in(section->bytes());
+  auto m = std::make_shared<MailboxState>(get_info(in, key));
+  m->cursor_ = get_cursor(in);
+  for (size_t n = in.count(1); n > 0; --n) m->keywords_->add(in.text());
+  Tombstones& t = *m->tombstones_;
+  t.floor = ModSeq(in.get<uint64_t>());
+  t.inclusive_until = ModSeq(in.get<uint64_t>());
+  t.listed = in.get<uint8_t>() != 0;
+  for (size_t n = in.count(16); n > 0; --n) {
+    Tombstones::Entry e{};
+    e.modseq = in.get<uint64_t>();
+    e.first = in.get<uint32_t>();
+    e.last = in.get<uint32_t>();
+    t.entries.push_back(e);
+  }
+  t.expunged = record::decode_set(in);
+  for (size_t n = in.count(20); n > 0 && in.ok(); --n) {
+    m->chunks_.push_back(get_chunk(in, section));
+    m->size_ += m->chunks_.back()->size();
+  }
+  if (!in.ok() || !in.at_end()) return damaged("section");
+  return std::shared_ptr<const MailboxState>(std::move(m));
+}
+
+void encode_bodies(Buffer& out, std::span<const BodyPlace> places) {
+  for (const BodyPlace& p : places) {
+    out.put_bytes(p.name);
+    out.put<uint64_t>(p.segment.value);
+    out.put<uint64_t>(p.offset);
+    out.put<uint32_t>(p.length);
+  }
+}
+
+Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section) {
+  if (section.size() % body_place_size != 0) return damaged("bodies");
+  std::vector<BodyPlace> places(section.size() / body_place_size);
+  const uint8_t* p = section.data();
+  for (BodyPlace& b : places) {
+    std::copy_n(p, b.name.size(), b.name.begin());
+    b.segment = Lsn(load_le<uint64_t>(p + 32));
+    b.offset = load_le<uint64_t>(p + 40);
+    b.length = load_le<uint32_t>(p + 48);
+    p += body_place_size;
+  }
+  return places;
+}
+
+Result<SnapshotFile> SnapshotFile::open(Env& env, const std::filesystem::path& path) {
+  SnapshotFile s;
+  Result<std::unique_ptr<File>> file = env.open(path, Env::Mode::read);
+  if (!file) return file.error();
+  s.file_ = std::move(*file);
+  Result<uint64_t> size = s.file_->size();
+  if (!size) return size.error();
+  uint8_t bytes[SnapshotHeader::size];
+  Result<size_t> n = s.file_->read_at(0, bytes);
+  if (!n) return n.error();
+  std::optional<SnapshotHeader> h = SnapshotHeader::decode({bytes, *n});
+  if (!h) return damaged("header, or another version");
+  if (h->file_length != *size || h->directory_length > *size - SnapshotHeader::size) return damaged("length");
+  s.header_ = *h;
+  Buffer directory;
+  directory.resize(h->directory_length);
+  n = s.file_->read_at(SnapshotHeader::size, {directory.data(), directory.size()});
+  if (!n) return n.error();
+  if (*n != directory.size() || crc32c(directory.bytes()) != h->directory_crc) return damaged("directory");
+  Result<SnapshotDirectory> d = SnapshotDirectory::decode(directory.bytes());
+  if (!d) return d.error();
+  s.directory_ = std::move(*d);
+  return s;
+}
+
+Result<std::shared_ptr<const Buffer>> SnapshotFile::section(const SectionRef& ref) const {
+  uint64_t base = SnapshotHeader::size + uint64_t{header_.directory_length};
+  if (ref.offset > header_.file_length - base || ref.length > header_.file_length - base - ref.offset) {
+    return damaged("place of a section");
+  }
+  auto bytes = std::make_shared<Buffer>();
+  bytes->resize(static_cast<size_t>(ref.length));
+  Result<size_t> n = file_->read_at(base + ref.offset, {bytes->data(), bytes->size()});
+  if (!n) return n.error();
+  if (*n != ref.length || crc32c(bytes->bytes()) != ref.crc) return damaged("checksum of a section");
+  return std::shared_ptr<const Buffer>(std::move(bytes));
+}
+
+}  // namespace storage
