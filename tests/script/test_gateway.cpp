@@ -1,0 +1,231 @@
+#include "tests/script/test_gateway.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <stdexcept>
+
+#include "wire/net/connect.h"
+
+namespace tests::script {
+
+using wire::base::Errc;
+using wire::base::Failure;
+using wire::base::Result;
+
+// --- Client
+
+Client::~Client() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void Client::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0) return;  // the server has closed: the next read tells
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+bool Client::fill() {
+  pollfd p{fd_, POLLIN, 0};
+  if (::poll(&p, 1, 20'000) <= 0) throw std::runtime_error("the server is silent; so far: " + buffer_);
+  char bytes[65536];
+  const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
+  if (n <= 0) return false;
+  buffer_.append(bytes, static_cast<size_t>(n));
+  return true;
+}
+
+std::string Client::read_response() {
+  std::string out;
+  size_t at = 0;
+  for (;;) {
+    size_t end;
+    while ((end = buffer_.find("\r\n", at)) == std::string::npos) {
+      if (!fill()) return {};
+    }
+    std::string line = buffer_.substr(at, end - at);
+    at = end + 2;
+    size_t size = 0;
+    const size_t open = line.rfind('{');
+    const bool literal =
+        line.ends_with('}') && open != std::string::npos && std::sscanf(line.c_str() + open, "{%zu}", &size) == 1;
+    if (!literal) {
+      out += line;
+      buffer_.erase(0, at);
+      return out;
+    }
+    while (buffer_.size() < at + size) {
+      if (!fill()) return {};
+    }
+    out += line.substr(0, open) + "{{{";
+    for (char c : buffer_.substr(at, size)) {
+      if (c == '\r') {
+        out += "\\r";
+      } else if (c == '\n') {
+        out += "\\n";
+      } else if (c == '\0') {
+        out += "\\0";
+      } else if (c == '\\') {
+        out += "\\\\";
+      } else {
+        out += c;
+      }
+    }
+    out += "}}}";
+    at += size;
+  }
+}
+
+Client::Answer Client::command(const std::string& text) {
+  const std::string tag = "T" + std::to_string(next_tag_++);
+  send(tag + " " + text + "\r\n");
+  return finish(tag);
+}
+
+Client::Answer Client::finish(const std::string& tag) {
+  Answer answer;
+  for (;;) {
+    std::string line = read_response();
+    if (line.empty()) return answer;
+    if (line.starts_with(tag + " ")) {
+      answer.tagged = line.substr(tag.size() + 1);
+      return answer;
+    }
+    answer.untagged.push_back(std::move(line));
+  }
+}
+
+bool Client::closed() {
+  while (fill()) {
+  }
+  return true;
+}
+
+bool Client::Answer::has(std::string_view line) const {
+  return std::find(untagged.begin(), untagged.end(), line) != untagged.end();
+}
+
+// --- TestGateway
+
+class TestGateway::TestLogin final : public gateway::source::Login {
+ public:
+  TestLogin(storage::Env& env, asio::any_io_executor core, asio::thread_pool& pool, std::filesystem::path directory)
+      : env_(env), core_(core), pool_(pool), directory_(std::move(directory)) {}
+
+  awaitable<Result<gateway::source::MailAccountPtr>> login(std::string user, std::string authzid, std::string password,
+                                                           std::string, bool) override {
+    if (password != "secret" || !(authzid.empty() || authzid == user)) {
+      co_return Failure(Errc::auth, "wrong credentials");
+    }
+    auto& account = accounts_[user];
+    if (!account) account = open(user);
+    co_return gateway::source::MailAccountPtr(account);
+  }
+
+  awaitable<void> close() {
+    for (auto& [user, account] : accounts_) (void)co_await account->close();
+    accounts_.clear();
+  }
+
+ private:
+  std::shared_ptr<LocalAccount> open(const std::string& user) {
+    storage::OpenOptions options;
+    options.create = true;
+    auto store = storage::Account::open(env_, directory_ / user, options);
+    if (!store) throw std::runtime_error(store.error().describe());
+    storage::MailboxInfo inbox;
+    inbox.name = "INBOX";
+    auto batch = (*store)->begin();
+    if (auto made = batch.create_mailbox(inbox); !made) throw std::runtime_error(made.error().describe());
+    if (auto done = (*store)->commit(std::move(batch)); !done) throw std::runtime_error(done.error().describe());
+    if (auto synced = (*store)->sync(); !synced) throw std::runtime_error(synced.error().describe());
+    return std::make_shared<LocalAccount>(user, core_, pool_, std::move(*store));
+  }
+
+  storage::Env& env_;
+  asio::any_io_executor core_;
+  asio::thread_pool& pool_;
+  const std::filesystem::path directory_;
+  std::map<std::string, std::shared_ptr<LocalAccount>> accounts_;
+};
+
+TestGateway::TestGateway(Options options) : work_(asio::make_work_guard(core_)) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "fairlead-imap-XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
+  directory_ = pattern;
+  config_.data_dir = directory_;
+  config_.allow_plaintext = options.allow_plaintext;
+  config_.max_append_bytes = options.max_append_bytes;
+  login_ = std::make_unique<TestLogin>(env_, core_.get_executor(), pool_, directory_);
+  sessions_ = std::make_unique<gateway::imap::Sessions>(options.sessions_per_user, options.sessions_per_address);
+
+  auto environment = std::make_shared<gateway::imap::Environment>();
+  environment->config = std::make_shared<gateway::config::Config>(config_);
+  environment->login = login_.get();
+  environment->sessions = sessions_.get();
+  environment->pool = &pool_;
+  environment->tls = options.tls;
+  environment->access = &access_;
+  environment->after_wrong_password = std::chrono::milliseconds(0);
+  environment->silent_before_login = options.silent_before_login;
+  environment->silent_after_login = options.silent_after_login;
+  server_ =
+      std::make_unique<gateway::imap::Server>(environment, std::vector<asio::any_io_executor>{core_.get_executor()});
+  thread_ = std::thread([this] { core_.run(); });
+}
+
+TestGateway::~TestGateway() {
+  gateway::imap::Server* server = server_.get();
+  TestLogin* login = login_.get();
+  on_core([server, login]() -> awaitable<void> {
+    co_await server->stop("Shutting down", std::chrono::seconds(5));
+    co_await login->close();
+  });
+  work_.reset();
+  core_.stop();
+  thread_.join();
+  pool_.join();
+  server_.reset();
+  login_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+void TestGateway::on_core(std::function<awaitable<void>()> task) {
+  std::promise<void> done;
+  auto finished = [&done](std::exception_ptr e) {
+    if (e) {
+      done.set_exception(e);
+    } else {
+      done.set_value();
+    }
+  };
+  asio::co_spawn(core_, task, finished);
+  done.get_future().get();
+}
+
+Client TestGateway::connect(gateway::config::ListenSecurity security) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) throw std::runtime_error("socketpair");
+  const int flag = 1;
+  if (::ioctl(fds[1], FIONBIO, &flag) != 0) throw std::runtime_error("FIONBIO");
+  server_->serve(wire::net::adopt_socket(core_.get_executor(), fds[1], false), security);
+  return Client(fds[0]);
+}
+
+Client TestGateway::connect_and_log_in(const std::string& user) {
+  Client client = connect();
+  (void)client.read_response();
+  const auto answer = client.command("LOGIN " + user + " secret");
+  if (!answer.ok()) throw std::runtime_error("cannot log in: " + answer.tagged);
+  return client;
+}
+
+}  // namespace tests::script
