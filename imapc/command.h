@@ -20,6 +20,7 @@ class Command {
   virtual ~Command() = default;
 
   const char* name() const { return name_; }  // "SELECT", for notes
+  const std::string& tag() const { return tag_; }
   bool done() const { return done_; }
   const std::optional<Failure>& failure() const { return failure_; }
   // The tagged reply: condition, code, text. Meaningful once done, unless the connection broke.
@@ -32,10 +33,13 @@ class Command {
   virtual bool takes_body(const FetchItem& so_far, const FetchSection& section) const;
   virtual FetchSink* sink() const { return nullptr; }
   // The caller has gone: sinks and readers must not be touched any more.
-  virtual void abandon() {}
+  virtual void abandon() { abandoned_ = true; }
+  bool abandoned() const { return abandoned_; }
   // Tagged OK.
   virtual void succeed(wire::imap::Status& status) { (void)status; }
 
+  // By the connection.
+  void set_tag(std::string tag) { tag_ = std::move(tag); }
   void complete(wire::imap::Status status);
   void fail(Failure failure);
   awaitable<void> wait();
@@ -46,7 +50,9 @@ class Command {
 
  private:
   const char* name_;
+  std::string tag_;
   bool done_ = false;
+  bool abandoned_ = false;
   std::optional<Failure> failure_;
   wire::imap::Status status_;
   wire::net::Event changed_;

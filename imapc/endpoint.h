@@ -76,7 +76,7 @@ struct Credentials {
 struct Limits {
   wire::imap::FramerLimits framer = wire::imap::FramerLimits::client();
   size_t max_mailboxes = 500'000;       // of one LIST
-  size_t max_results = 50'000'000;      // UIDs or changes kept in memory for one command
+  size_t max_results = 2'000'000;       // changes or ranges kept in memory for one command
   size_t max_unsolicited = 10'000'000;  // lines that nobody asked for, between two tagged replies
 };
 

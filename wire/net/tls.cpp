@@ -58,8 +58,27 @@ bool is_numeric_address(const std::string& name) {
   return inet_pton(AF_INET, name.c_str(), buffer) == 1 || inet_pton(AF_INET6, name.c_str(), buffer) == 1;
 }
 
+// Which certificate a verification failed on: the handshake forgets it.
+int failed_certificate_slot() {
+  static const int slot = SSL_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* certificate, CRYPTO_EX_DATA*, int, long, void*) { X509_free(static_cast<X509*>(certificate)); });
+  return slot;
+}
+
+int keep_failed_certificate(int ok, X509_STORE_CTX* store) {
+  if (ok) return ok;
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  X509* certificate = X509_STORE_CTX_get_current_cert(store);
+  if (certificate && !SSL_get_ex_data(ssl, failed_certificate_slot())) {
+    X509_up_ref(certificate);
+    SSL_set_ex_data(ssl, failed_certificate_slot(), certificate);
+  }
+  return ok;
+}
+
 // The DNS names of a certificate, for an operator who has to see what is wrong.
-std::string names_of(X509* certificate) {
+std::string names_of(const X509* certificate) {
   std::string out;
   auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0, n = names ? sk_GENERAL_NAME_num(names) : 0; i < n && out.size() < 200; ++i) {
@@ -84,7 +103,7 @@ std::string time_text(const ASN1_TIME* time) {
   return text;
 }
 
-Failure describe_certificate_failure(long verdict, X509* certificate, const std::string& server_name) {
+Failure describe_certificate_failure(long verdict, const X509* certificate, const std::string& server_name) {
   const std::string of = "the certificate of " + server_name;
   switch (verdict) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -102,6 +121,7 @@ Failure describe_certificate_failure(long verdict, X509* certificate, const std:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return Failure(Errc::refused,
                      of + " is signed by an authority that is not trusted here, or its chain is incomplete");
     default:
@@ -146,7 +166,7 @@ Result<std::shared_ptr<TlsClient>> TlsClient::make(TlsClientOptions options) {
   if (!made) return made.error();
   SSL_CTX* ctx = made->get();
   if (options.verify) {
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, keep_failed_certificate);
     ERR_clear_error();
     const int loaded = options.ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx)
                                                : SSL_CTX_load_verify_locations(ctx, options.ca_file.c_str(), nullptr);
@@ -177,10 +197,9 @@ Failure describe_handshake_failure(ssl_st* ssl, bool server, const std::string& 
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
   const long verdict = SSL_get_verify_result(ssl);
-  if (!server && reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verdict != X509_V_OK) {
-    X509* certificate = SSL_get1_peer_certificate(ssl);
+  if (!server && verdict != X509_V_OK && (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER)) {
+    auto* certificate = static_cast<X509*>(SSL_get_ex_data(ssl, failed_certificate_slot()));
     Failure failure = describe_certificate_failure(verdict, certificate, server_name);
-    X509_free(certificate);
     ERR_clear_error();
     return failure;
   }
