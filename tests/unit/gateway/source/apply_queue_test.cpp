@@ -46,6 +46,14 @@ TEST(apply_queue, a_write_that_closes_after_the_question_still_protects) {
   EXPECT_TRUE(o.untouchable(box, Uid(5)));
 }
 
+TEST(apply_queue, a_question_asked_behind_an_own_write_may_speak_of_it) {
+  ApplyQueue q;
+  ApplyQueue::Ticket mine(q, box, UidSet(Uid(5))), other(q, box, UidSet(Uid(6)));
+  ApplyQueue::Observation o(q, mine);
+  EXPECT_FALSE(o.untouchable(box, Uid(5)));
+  EXPECT_TRUE(o.untouchable(box, Uid(6)));
+}
+
 TEST(apply_queue, forgets_what_no_question_can_ask_about) {
   ApplyQueue q;
   {
