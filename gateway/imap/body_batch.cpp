@@ -1,5 +1,7 @@
 #include "gateway/imap/body_batch.h"
 
+#include <algorithm>
+
 #include "wire/mail/scan.h"
 #include "wire/net/pool.h"
 
@@ -8,6 +10,8 @@ namespace {
 
 constexpr size_t max_messages = 64;
 constexpr uint64_t max_bytes = 4 << 20;
+constexpr size_t max_window = 1024;         // messages asked of the owner in one go
+constexpr uint64_t max_ahead = 64 << 20;    // and their octets
 constexpr uint64_t stream_above = 1 << 20;  // a bigger message that is only sent is never held whole
 
 Result<void> load(LoadedBody& body, const BodyBatch& batch) {
@@ -40,56 +44,67 @@ void load_all(BodyBatch& batch) {
 
 }  // namespace
 
-awaitable<std::shared_ptr<BodyBatch>> load_bodies(Session& s, const std::vector<uint32_t>& indexes, size_t at,
-                                                  BodyNeeds needs) {
-  auto batch = std::make_shared<BodyBatch>();
-  batch->needs = needs;
-  batch->spool = s.environment().config->data_dir;
-  const View& view = s.selected()->view;
+// Nothing to ask for costs no coroutine switch upstream: a mailbox that is in the copy is walked at its own speed.
+awaitable<void> BodyLoader::ensure() {
+  const View& view = s_.selected()->view;
   UidSet missing;
   uint64_t bytes = 0;
-  for (; at < indexes.size() && batch->bodies.size() < max_messages && bytes < max_bytes; ++at) {
-    const View::Now now = view.now(indexes[at], s.newest());
-    LoadedBody body;
-    body.shown_index = indexes[at];
-    body.uid = now.in->uid(now.index);
+  failed_.clear();
+  const size_t end = std::min(indexes_.size(), at_ + window_);
+  for (ensured_ = at_; ensured_ < end && bytes < max_ahead; ++ensured_) {
+    const View::Now now = view.now(indexes_[ensured_], s_.newest());
     const storage::MessageInfo& info = now.in->message(now.index);
+    if (info.body || now.expunged) continue;
     bytes += info.size;
-    if (!info.body && !now.expunged) missing.add(body.uid);
+    missing.add(now.in->uid(now.index));
+  }
+  window_ = std::min<size_t>(window_ * 2, max_window);
+  if (missing.empty()) co_return;
+  auto outcome = co_await s_.account().ensure_content(s_.selected()->box, missing);
+  if (outcome) {
+    for (auto& f : outcome->failed) failed_.emplace(f.uid, std::move(f.why));
+  } else {
+    missing.for_each([&](Uid uid) { failed_.emplace(uid, outcome.error()); });
+  }
+}
+
+void BodyLoader::open(LoadedBody& body) {
+  const View::Now now = s_.selected()->view.now(body.shown_index, s_.newest());
+  const auto& name = now.in->message(now.index).body;
+  if (!name) {
+    body.expunged = now.expunged;
+    auto why = failed_.find(body.uid);
+    body.failed = why != failed_.end() ? why->second : Failure(Errc::unavailable, "The message is not there");
+    return;
+  }
+  auto reader = s_.account().open_body(*name);
+  if (!reader) {
+    // The bytes of what others expunged may be gone with it.
+    body.expunged = now.expunged;
+    body.failed = reader.error();
+    return;
+  }
+  body.reader = std::make_shared<storage::BodyReader>(std::move(*reader));
+  body.size = body.reader->size();
+}
+
+awaitable<std::shared_ptr<BodyBatch>> BodyLoader::next() {
+  if (at_ >= ensured_) co_await ensure();
+  auto batch = std::make_shared<BodyBatch>();
+  batch->needs = needs_;
+  batch->spool = s_.environment().config->data_dir;
+  uint64_t bytes = 0;
+  for (; at_ < ensured_ && batch->bodies.size() < max_messages && bytes < max_bytes; ++at_) {
+    const View::Now now = s_.selected()->view.now(indexes_[at_], s_.newest());
+    LoadedBody body;
+    body.shown_index = indexes_[at_];
+    body.uid = now.in->uid(now.index);
+    open(body);
+    bytes += body.size;
     batch->bodies.push_back(std::move(body));
   }
-  std::vector<source::ContentOutcome::Failed> failed;
-  std::optional<Failure> all_failed;
-  if (!missing.empty()) {
-    auto outcome = co_await s.account().ensure_content(s.selected()->box, missing);
-    if (outcome) {
-      failed = std::move(outcome->failed);
-    } else {
-      all_failed = outcome.error();
-    }
-  }
-  for (LoadedBody& body : batch->bodies) {
-    const View::Now now = view.now(body.shown_index, s.newest());
-    const auto& name = now.in->message(now.index).body;
-    body.expunged = now.expunged;
-    if (!name) {
-      body.failed = all_failed ? *all_failed : Failure(Errc::unavailable, "The message is not there");
-      for (const auto& f : failed) {
-        if (f.uid == body.uid) body.failed = f.why;
-      }
-      continue;
-    }
-    auto reader = s.account().open_body(*name);
-    if (!reader) {
-      body.failed = reader.error();
-      continue;
-    }
-    body.reader = std::make_shared<storage::BodyReader>(std::move(*reader));
-    body.size = body.reader->size();
-    body.expunged = false;
-  }
   auto work = [batch] { load_all(*batch); };
-  co_await wire::net::run_on_pool(*s.environment().pool, std::move(work));
+  co_await wire::net::run_on_pool(*s_.environment().pool, std::move(work));
   co_return batch;
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "gateway/imap/message_bytes.h"
@@ -37,8 +38,27 @@ struct BodyBatch {
   std::filesystem::path spool;
 };
 
-// From indexes[at] on, at least one, in order.
-awaitable<std::shared_ptr<BodyBatch>> load_bodies(Session& s, const std::vector<uint32_t>& indexes, size_t at,
-                                                  BodyNeeds needs);
+// Walks over messages in order. The owner is asked for growing windows ahead of what is loaded, so that the first reply
+// comes soon and a long transfer is not a round trip a batch; what it gives goes to the store, not into memory.
+class BodyLoader {
+ public:
+  // `indexes` are of the shown snapshot, which must not advance meanwhile; session and indexes outlive it.
+  BodyLoader(Session& s, const std::vector<uint32_t>& indexes, BodyNeeds needs)
+      : s_(s), indexes_(indexes), needs_(needs) {}
+
+  bool done() const { return at_ == indexes_.size(); }
+  // At least one message. Those that cannot be had are in it with their failure.
+  awaitable<std::shared_ptr<BodyBatch>> next();
+
+ private:
+  awaitable<void> ensure();
+  void open(LoadedBody& body);
+
+  Session& s_;
+  const std::vector<uint32_t>& indexes_;
+  const BodyNeeds needs_;
+  size_t at_ = 0, ensured_ = 0, window_ = 64;
+  std::unordered_map<Uid, Failure> failed_;  // of the window
+};
 
 }  // namespace gateway::imap

@@ -63,7 +63,7 @@ awaitable<uint64_t> fetch_light(Session& s, const FetchPlan& plan, const Selecti
       if (!passes(now, plan)) continue;
       write_light(view, plan, i, now, s.out());
       ++count;
-      if (s.out().size() >= 64 * 1024) co_await s.flush();
+      if (s.full()) co_await s.flush_if_full();
     }
   }
   co_return count;

@@ -48,9 +48,9 @@ awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
   BodyNeeds needs;
   needs.header = !job->program.needs_body();
   needs.scan = job->program.needs_body();
-  for (size_t at = 0; at < job->unknown.size();) {
-    auto batch = co_await load_bodies(s, job->unknown, at, needs);
-    at += batch->bodies.size();
+  BodyLoader loader(s, job->unknown, needs);
+  while (!loader.done()) {
+    auto batch = co_await loader.next();
     auto work = [job, batch] {
       for (const LoadedBody& body : batch->bodies) {
         if (body.failed) continue;

@@ -137,9 +137,9 @@ awaitable<void> fetch_content(Session& s, const FetchPlan& plan, const std::vect
   needs.header = plan.header && !plan.scan;
   needs.scan = plan.scan;
   needs.stream = plan.streams;
-  size_t at = 0;
-  while (at < indexes.size()) {
-    auto batch = co_await load_bodies(s, indexes, at, needs);
+  BodyLoader loader(s, indexes, needs);
+  while (!loader.done()) {
+    auto batch = co_await loader.next();
     for (LoadedBody& body : batch->bodies) {
       if (body.failed) {
         if (body.expunged) {
@@ -153,7 +153,6 @@ awaitable<void> fetch_content(Session& s, const FetchPlan& plan, const std::vect
       if (plan.sets_seen) outcome.seen.add(body.uid);
       co_await s.flush_if_full();
     }
-    at += batch->bodies.size();
   }
 }
 

@@ -3,13 +3,16 @@
 #include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
+#include <sstream>
+
 #include "gateway/imap/commands.h"
 #include "wire/net/wheel.h"
 
 namespace gateway::imap {
 namespace {
 
-constexpr size_t flush_above = 64 * 1024;
+// How many times the silence allowed before a login all of it may take: a stranger who sends a byte a minute goes too.
+constexpr int stranger_patience = 3;
 // Before a login a stranger gets little memory.
 constexpr wire::imap::FramerLimits stranger_limits{.max_line = 8 * 1024,
                                                    .max_inline_literal = 8 * 1024,
@@ -103,6 +106,7 @@ awaitable<void> Session::greet() {
 awaitable<bool> Session::next_frame() {
   using Event = wire::imap::Framer::Event;
   for (;;) {
+    if (state_ == State::logout) co_return false;
     auto event = framer_.next(input_);
     if (!event) {
       // The bytes cannot be trusted any more: say what was wrong, to whom, and go.
@@ -140,8 +144,12 @@ awaitable<bool> Session::fill() {
     advance(true);
     if (state_ == State::logout) co_return false;
   }
-  const bool between = framer_.idle();
-  if (between) {
+  if (state_ == State::not_authenticated &&
+      std::chrono::steady_clock::now() - connected_ > stranger_patience * patience()) {
+    log_out("Too slow");
+    co_return false;
+  }
+  if (framer_.idle()) {
     framer_.release();
     std::string().swap(buffer_);
     std::string().swap(out_);
@@ -175,7 +183,9 @@ awaitable<void> Session::flush() {
 }
 
 awaitable<void> Session::flush_if_full() {
-  if (out_.size() >= flush_above) co_await flush();
+  if (!full()) co_return;
+  co_await flush();
+  co_await asio::post(asio::use_awaitable);
 }
 
 awaitable<std::optional<std::string>> Session::read_line() {
@@ -192,20 +202,25 @@ awaitable<void> Session::on_literal() {
   if (append && (static_cast<uint8_t>(state_) & 6) != 0) {
     auto refusal = co_await prepare_append(*append);
     if (refusal) {
-      refuse_literal(*refusal);
+      refuse_literal("APPEND", append->mailbox.octets, *refusal);
       co_return;
     }
     framer_.stream();
   } else if (literal.size >
              (state_ == State::not_authenticated ? stranger_limits : wire::imap::FramerLimits()).max_inline_literal) {
-    refuse_literal(Reply{Condition::bad, Code::limit, "Literal is too large here"});
+    refuse_literal(std::string(), std::string(), Reply{Condition::bad, Code::limit, "Literal is too large here"});
     co_return;
   }
   if (literal.synchronizing) out_ += "+ OK\r\n";
 }
 
-void Session::refuse_literal(const Reply& reply) {
-  tagged(wire::imap::tag_of(framer_.text()), reply);
+void Session::refuse_literal(std::string command, std::string mailbox, const Reply& reply) {
+  access_ = AccessRecord();
+  access_.command = std::move(command);
+  access_.mailbox = std::move(mailbox);
+  command_start_ = std::chrono::steady_clock::now();
+  bytes_out_before_ = stream_->bytes_written() + out_.size();
+  finish_command(wire::imap::tag_of(framer_.text()), reply);
   framer_.refuse();
 }
 
@@ -371,7 +386,10 @@ awaitable<Reply> Session::log_in(std::string user, std::string authzid, std::str
   framer_.set_limits(wire::imap::FramerLimits());
   // Also on the same core: run() is simply entered again there.
   moves_to_ = account_->executor();
-  co_return Reply::ok(RespCode(), "Logged in");
+  RespCode code(Code::capability);
+  std::istringstream words(capability_text(*this));
+  for (std::string word; words >> word;) code.capabilities.add(word);
+  co_return Reply::ok(std::move(code), "Logged in");
 }
 
 void Session::continue_on(asio::any_io_executor core) {

@@ -64,7 +64,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   // Replies are collected and leave in one write when the client waits, or beyond 64 KiB.
   std::string& out() { return out_; }
   awaitable<void> flush();  // throws FailureError when the client is gone
-  awaitable<void> flush_if_full();
+  bool full() const { return out_.size() >= 64 * 1024; }
+  awaitable<void> flush_if_full();  // also lets the core's other sessions have their turn
 
   // Not before the login.
   source::MailAccount& account() { return *account_; }
@@ -113,7 +114,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   awaitable<bool> next_frame();  // false: the session is over
   awaitable<bool> fill();
   awaitable<void> on_literal();
-  void refuse_literal(const Reply& reply);
+  void refuse_literal(std::string command, std::string mailbox, const Reply& reply);
   awaitable<std::optional<Reply>> prepare_append(const wire::imap::cmd::Append& append);
   void on_chunk();
   awaitable<void> execute();
@@ -156,6 +157,7 @@ class Session final : public std::enable_shared_from_this<Session>,
 
   uint32_t wrong_passwords_ = 0, bad_commands_ = 0;
   AccessRecord access_;
+  const std::chrono::steady_clock::time_point connected_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point command_start_;
   uint64_t bytes_in_before_ = 0, bytes_out_before_ = 0;
 };

@@ -112,6 +112,13 @@ class LocalAccount final : public gateway::source::MailAccount {
     return copy_.store().open_body(name);
   }
   awaitable<Result<>> close() { return copy_.close(); }
+  awaitable<void> add_without_body(std::string mailbox) {
+    storage::NewMessage message;
+    message.info.size = 100;
+    storage::Batch batch = copy_.store().begin();
+    (void)batch.add_message(copy_.tree()->find(mailbox)->key, message);
+    (void)co_await copy_.commit(std::move(batch));
+  }
 
  protected:
   storage::Account& store_for_bodies() override { return copy_.store(); }

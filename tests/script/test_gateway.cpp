@@ -1,5 +1,6 @@
 #include "tests/script/test_gateway.h"
 
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -21,22 +22,25 @@ using wire::base::Result;
 // --- Client
 
 Client::~Client() {
+  if (tls_) SSL_free(tls_);
   if (fd_ >= 0) ::close(fd_);
 }
 
 void Client::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n < 0) return;  // the server has closed: the next read tells
+    const ssize_t n = tls_ ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
+                           : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n <= 0) return;  // the server has closed: the next read tells
     bytes.remove_prefix(static_cast<size_t>(n));
   }
 }
 
 bool Client::fill() {
   pollfd p{fd_, POLLIN, 0};
-  if (::poll(&p, 1, 20'000) <= 0) throw std::runtime_error("the server is silent; so far: " + buffer_);
+  const bool buffered = tls_ && SSL_has_pending(tls_);
+  if (!buffered && ::poll(&p, 1, 20'000) <= 0) throw std::runtime_error("the server is silent; so far: " + buffer_);
   char bytes[65536];
-  const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
+  const ssize_t n = tls_ ? SSL_read(tls_, bytes, sizeof bytes) : ::recv(fd_, bytes, sizeof bytes, 0);
   if (n <= 0) return false;
   buffer_.append(bytes, static_cast<size_t>(n));
   return true;
@@ -102,6 +106,14 @@ Client::Answer Client::finish(const std::string& tag) {
   }
 }
 
+void Client::start_tls() {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  tls_ = SSL_new(context);
+  SSL_CTX_free(context);
+  SSL_set_fd(tls_, fd_);
+  if (SSL_connect(tls_) != 1) throw std::runtime_error("the handshake failed");
+}
+
 bool Client::closed() {
   while (fill()) {
   }
@@ -124,10 +136,17 @@ class TestGateway::TestLogin final : public gateway::source::Login {
     if (password != "secret" || !(authzid.empty() || authzid == user)) {
       co_return Failure(Errc::auth, "wrong credentials");
     }
+    auto on_core = find(user);
+    co_return co_await asio::co_spawn(core_, std::move(on_core), asio::use_awaitable);
+  }
+
+  // On the core.
+  awaitable<gateway::source::MailAccountPtr> find(std::string user) {
     auto& account = accounts_[user];
     if (!account) account = open(user);
     co_return gateway::source::MailAccountPtr(account);
   }
+  LocalAccount& account(const std::string& user) { return *accounts_.at(user); }
 
   awaitable<void> close() {
     for (auto& [user, account] : accounts_) (void)co_await account->close();
@@ -156,7 +175,8 @@ class TestGateway::TestLogin final : public gateway::source::Login {
   std::map<std::string, std::shared_ptr<LocalAccount>> accounts_;
 };
 
-TestGateway::TestGateway(Options options) : work_(asio::make_work_guard(core_)) {
+TestGateway::TestGateway(Options options)
+    : listener_work_(asio::make_work_guard(listener_core_)), work_(asio::make_work_guard(core_)) {
   std::string pattern = (std::filesystem::temp_directory_path() / "fairlead-imap-XXXXXX").string();
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
   directory_ = pattern;
@@ -176,8 +196,9 @@ TestGateway::TestGateway(Options options) : work_(asio::make_work_guard(core_)) 
   environment->after_wrong_password = std::chrono::milliseconds(0);
   environment->silent_before_login = options.silent_before_login;
   environment->silent_after_login = options.silent_after_login;
-  server_ =
-      std::make_unique<gateway::imap::Server>(environment, std::vector<asio::any_io_executor>{core_.get_executor()});
+  server_ = std::make_unique<gateway::imap::Server>(
+      environment, std::vector<asio::any_io_executor>{listener_core_.get_executor(), core_.get_executor()});
+  listener_thread_ = std::thread([this] { listener_core_.run(); });
   thread_ = std::thread([this] { core_.run(); });
 }
 
@@ -188,8 +209,9 @@ TestGateway::~TestGateway() {
     co_await server->stop("Shutting down", std::chrono::seconds(5));
     co_await login->close();
   });
-  work_.reset();
+  listener_core_.stop();
   core_.stop();
+  listener_thread_.join();
   thread_.join();
   pool_.join();
   server_.reset();
@@ -216,7 +238,7 @@ Client TestGateway::connect(gateway::config::ListenSecurity security) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) throw std::runtime_error("socketpair");
   const int flag = 1;
   if (::ioctl(fds[1], FIONBIO, &flag) != 0) throw std::runtime_error("FIONBIO");
-  server_->serve(wire::net::adopt_socket(core_.get_executor(), fds[1], false), security);
+  server_->serve(wire::net::adopt_socket(listener_core_.get_executor(), fds[1], false), security);
   return Client(fds[0]);
 }
 
@@ -226,6 +248,15 @@ Client TestGateway::connect_and_log_in(const std::string& user) {
   const auto answer = client.command("LOGIN " + user + " secret");
   if (!answer.ok()) throw std::runtime_error("cannot log in: " + answer.tagged);
   return client;
+}
+
+void TestGateway::add_without_body(const std::string& user, const std::string& mailbox) {
+  LocalAccount* account = nullptr;
+  on_core([this, &account, user]() -> awaitable<void> {
+    account = &login_->account(user);
+    co_return;
+  });
+  on_core([account, mailbox]() -> awaitable<void> { co_await account->add_without_body(mailbox); });
 }
 
 }  // namespace tests::script

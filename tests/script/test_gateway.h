@@ -1,5 +1,5 @@
 // A whole IMAP server of this process, over local accounts in a temporary directory, and blocking clients of it: for
-// scripts and for tests of sessions. One core, one pool; everything goes when it is destroyed.
+// scripts and for tests of sessions. Two cores, one pool; everything goes when it is destroyed.
 #pragma once
 
 #include <atomic>
@@ -16,18 +16,20 @@
 #include "storage/env.h"
 #include "tests/script/local_account.h"
 
+struct ssl_st;
+
 namespace tests::script {
 
 // One end of a socket pair. Throws std::runtime_error when nothing comes for 20 seconds: a test then fails, not hangs.
 class Client {
  public:
   explicit Client(int fd) : fd_(fd) {}
-  Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), buffer_(std::move(other.buffer_)) {}
-  Client& operator=(Client&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    std::swap(buffer_, other.buffer_);
-    return *this;
-  }
+  Client(Client&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)),
+        buffer_(std::move(other.buffer_)),
+        next_tag_(other.next_tag_),
+        tls_(std::exchange(other.tls_, nullptr)) {}
+  Client& operator=(Client&&) = delete;
   ~Client();
 
   void send(std::string_view bytes);
@@ -43,14 +45,15 @@ class Client {
   };
   Answer command(const std::string& text);
   Answer finish(const std::string& tag);
-  bool closed();  // waits for the server to close
-  int fd() const { return fd_; }
+  bool closed();     // waits for the server to close
+  void start_tls();  // the handshake, without checking certificates
 
  private:
   bool fill();
   int fd_;
   std::string buffer_;
   unsigned next_tag_ = 1;
+  ssl_st* tls_ = nullptr;
 };
 
 class RecordingAccessLog final : public gateway::imap::AccessLog {
@@ -88,14 +91,17 @@ class TestGateway {
   RecordingAccessLog& access() { return access_; }
   gateway::imap::Sessions& sessions() { return *sessions_; }
   gateway::imap::Server& server() { return *server_; }
+  // A message that the store lists and whose bytes nobody can give.
+  void add_without_body(const std::string& user, const std::string& mailbox);
   // Runs on the account's core and waits.
   void on_core(std::function<awaitable<void>()> task);
 
  private:
   class TestLogin;
   std::filesystem::path directory_;
-  asio::io_context core_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  // Sessions begin on either core; accounts live on the second, so that half of them move after the login.
+  asio::io_context listener_core_, core_;
+  asio::executor_work_guard<asio::io_context::executor_type> listener_work_, work_;
   asio::thread_pool pool_{2};
   storage::PosixEnv env_;
   gateway::config::Config config_;
@@ -103,7 +109,7 @@ class TestGateway {
   std::unique_ptr<gateway::imap::Sessions> sessions_;
   RecordingAccessLog access_;
   std::unique_ptr<gateway::imap::Server> server_;
-  std::thread thread_;
+  std::thread listener_thread_, thread_;
 };
 
 }  // namespace tests::script
