@@ -137,15 +137,18 @@ awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
   co_return out;
 }
 
+// The claim before this one counts although it is not yet durable; and only what this mailbox shows is claimed.
 Uid UserAccount::claim_recent(MailboxPtr box) {
-  const MailboxInfo info = box->info();
-  if (info.first_recent == info.uid_next) return info.first_recent;
+  const MailboxSnapshotPtr applied = copy_.store().snapshot(box->key());
+  const Uid first = applied ? applied->info().first_recent : box->info().first_recent;
+  const Uid next = box->info().uid_next;
+  if (first >= next) return first;
   storage::MailboxChange change;
-  change.first_recent = info.uid_next;
+  change.first_recent = next;
   Batch batch = copy_.store().begin();
   // Without a sync: \Recent is a hint, and a crash may show it twice (design 1).
-  if (batch.change_mailbox(info.key, change)) (void)copy_.apply(std::move(batch));
-  return info.first_recent;
+  if (batch.change_mailbox(box->key(), change)) (void)copy_.apply(std::move(batch));
+  return first;
 }
 
 awaitable<Result<void>> UserAccount::create(std::string name, std::vector<std::string> special_use) {
