@@ -197,6 +197,7 @@ int run_verb(const Given& given, std::shared_ptr<const config::Config> config) {
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
     Result<VerbResult> answer = through_server(given, *config, progress);
+    progress.finish();
     if (answer) return print(given, *answer);
     if (answer.error().code != Errc::not_found) return print(given, answer.error());
     Result<DataLock> lock = DataLock::take(config->data_dir);
@@ -206,8 +207,10 @@ int run_verb(const Given& given, std::shared_ptr<const config::Config> config) {
       if (!runtime) return print(given, runtime.error());
       admin::Context context{(*runtime)->services(), (*runtime)->passwords(), nullptr};
       const VerbResult result = (*runtime)->run(admin::find_verb(given.verb)->run(context, given.args, progress));
-      (*runtime)->stop();
-      return print(given, result);
+      progress.finish();
+      const int code = print(given, result);
+      if (!(*runtime)->stop()) std::_Exit(code);
+      return code;
     }
     if (lock.error().code != Errc::unavailable || std::chrono::steady_clock::now() - start > lock_patience) {
       return print(given, lock.error());

@@ -35,8 +35,10 @@ std::string progress_text(const migrate::Tally& t, double seconds) {
 
 ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()), shown_(start_) {}
 
-ProgressLine::~ProgressLine() {
+void ProgressLine::finish() {
+  const std::lock_guard lock(mutex_);
   if (width_ != 0) std::fprintf(stderr, "\r%*s\r", static_cast<int>(width_), "");
+  width_ = 0;
 }
 
 void ProgressLine::update(const migrate::Tally& tally) {

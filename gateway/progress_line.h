@@ -15,8 +15,9 @@ std::string progress_text(const migrate::Tally& t, double seconds);
 class ProgressLine final : public admin::Progress {
  public:
   ProgressLine();
-  ~ProgressLine() override;  // ends the line on a terminal
+  ~ProgressLine() override { finish(); }
   void update(const migrate::Tally& tally) override;
+  void finish();  // clears the line on a terminal, for what is printed next
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -91,22 +91,26 @@ Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Co
 
 awaitable<void> Runtime::close_accounts() { co_await registry_->close(); }
 
-void Runtime::stop() {
-  if (std::exchange(stopped_, true)) return;
+bool Runtime::stop() {
+  if (std::exchange(stopped_, true)) return closed_;
   if (!threads_.empty()) {
     // Bounded, since a dead upstream may not keep the process alive: what is not closed is what a crash would leave.
     auto closed = asio::co_spawn(cores().front(), close_accounts(), asio::use_future);
-    closed.wait_for(close_patience);
+    closed_ = closed.wait_for(close_patience) == std::future_status::ready;
   }
   work_.clear();
   for (const auto& context : contexts_) context->stop();
   for (std::thread& t : threads_) t.join();
   if (blocking_) blocking_->join();
   if (passwords_) passwords_->join();
-  // Coroutines that were still suspended die with their contexts, before what they refer to.
-  contexts_.clear();
+  return closed_;
 }
 
-Runtime::~Runtime() { stop(); }
+Runtime::~Runtime() {
+  stop();
+  // Accounts own streams and timers of the contexts; what is still suspended dies with the contexts.
+  registry_.reset();
+  contexts_.clear();
+}
 
 }  // namespace gateway

@@ -41,8 +41,7 @@ class Runtime {
  public:
   // Starts the threads. With `lock` taken before.
   static Result<std::unique_ptr<Runtime>> start(std::shared_ptr<const config::Config> config, DataLock lock, Log& log);
-  // Closes the accounts (bounded), then ends the threads.
-  ~Runtime();
+  ~Runtime();  // after stop()
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
@@ -51,8 +50,10 @@ class Runtime {
   asio::thread_pool& blocking() { return *blocking_; }
   const std::vector<asio::any_io_executor>& cores() const { return services_->cores; }
 
-  // Closes every account and ends the threads: nothing may run any more but what the registry owns. Idempotent.
-  void stop();
+  // Closes every account and ends the threads. Idempotent. Executors stay valid until destruction, so that what owns
+  // streams and timers may be destroyed in between. False: an account did not close in time; then the process should
+  // end without destroying what its coroutines still refer to.
+  bool stop();
 
   // Runs a coroutine on the first core and waits for it; its exceptions come out. Only on the main thread.
   template <class T>
@@ -75,7 +76,7 @@ class Runtime {
   std::unique_ptr<source::Services> services_;
   std::unique_ptr<source::Registry> registry_;
   std::vector<std::thread> threads_;
-  bool stopped_ = false;
+  bool stopped_ = false, closed_ = true;
 };
 
 }  // namespace gateway

@@ -73,7 +73,7 @@ class Server {
 
   Result<void> open_listeners();
   awaitable<void> accept(Door* door);
-  awaitable<void> start_accepting();
+  awaitable<Result<void>> start_accepting();
   awaitable<void> close_doors();
   void reload();
 
@@ -114,12 +114,7 @@ Result<void> Server::open() {
   imap_ = std::make_unique<imap::Server>(environment, runtime_->cores());
   Result<void> listening = open_listeners();
   if (!listening) return listening;
-  auto warn = [this](const std::string& what) { log_.warning(what); };
-  auto admin = admin::AdminSocket::open(runtime_->cores().front(), config_->admin_socket(), context_, warn);
-  if (!admin) return admin.error();
-  admin_ = std::move(*admin);
-  runtime_->run(start_accepting());
-  return {};
+  return runtime_->run(start_accepting());
 }
 
 // All ports before the first client is let in: either the whole configuration is served or the start fails.
@@ -142,13 +137,19 @@ Result<void> Server::open_listeners() {
   return {};
 }
 
-awaitable<void> Server::start_accepting() {
+// On the core that they live on.
+awaitable<Result<void>> Server::start_accepting() {
   const asio::any_io_executor here = co_await asio::this_coro::executor;
+  auto warn = [this](const std::string& what) { log_.warning(what); };
+  auto admin = admin::AdminSocket::open(here, config_->admin_socket(), context_, warn);
+  if (!admin) co_return admin.error();
+  admin_ = std::move(*admin);
   auto on_error = [this](const std::string& task, std::exception_ptr e) {
     log_.error("a listener failed", {{"task", task}, {"why", wire::net::describe(e)}});
   };
   accepting_ = std::make_unique<wire::net::TaskGroup>(here, on_error);
   for (const auto& door : doors_) accepting_->spawn(door->listener->address().to_string(), accept(door.get()));
+  co_return Result<void>();
 }
 
 awaitable<void> Server::accept(Door* door) {
@@ -224,7 +225,10 @@ void Server::stop() {
   ::signal(SIGALRM, [](int) { ::_exit(0); });
   ::alarm(last_resort_seconds);
   if (admin_ && accepting_) runtime_->run(close_doors());
-  runtime_->stop();
+  if (!runtime_->stop()) {
+    log_.warning("an account did not close in time; what it had acknowledged is durable");
+    ::_exit(0);
+  }
 }
 
 }  // namespace
