@@ -16,7 +16,7 @@ bool looks_different(const MailboxInfo& m, const SourceMailbox& s) {
 }
 
 bool was_renamed(const MailboxInfo& m, const SourceMailbox& s, const std::multiset<uint32_t>& validities) {
-  if (!s.mailbox_id.empty() || !m.mailbox_id.empty()) return m.mailbox_id == s.mailbox_id;
+  if (!s.mailbox_id.empty() && !m.mailbox_id.empty()) return m.mailbox_id == s.mailbox_id;
   if (!s.uid_validity || !s.selectable() || m.uid_validity != *s.uid_validity) return false;
   if (validities.count(m.uid_validity.value) != 1) return false;
   return !s.uid_next || m.uid_next <= *s.uid_next;

@@ -133,6 +133,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<storage::MailboxInfo>> known_mailbox(std::string name);
   Selecting start_select(UpstreamLink::Lease& lease, const std::string& name, wire::imap::cmd::Select request);
   awaitable<Result<imapc::Selected>> finish_select(UpstreamLink::Lease& lease, std::string name, Selecting& selecting);
+  Result<void> note_mailbox_id(const std::string& name, const imapc::Selected& now);
   awaitable<Result<bool>> same_identity(UpstreamLink::Lease& lease, storage::MailboxInfo info, imapc::Selected& now);
   Result<void> adopt(const storage::MailboxInfo& info, const imapc::Selected& now);
   awaitable<Result<void>> expunge_missing(UpstreamLink::Lease& lease, Importer& in, wire::base::MailboxKey key,

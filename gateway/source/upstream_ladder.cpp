@@ -85,6 +85,7 @@ awaitable<Result<imapc::Selected>> UpstreamAuthority::finish_select(UpstreamLink
   if (!now) co_return now.error();
   lease.line().selected = name;
   lease.line().writable = !selecting.examine && !now->read_only;
+  if (auto ok = note_mailbox_id(name, *now); !ok) co_return ok.error();
   if (now->uid_next) co_return now;
   if (!selecting.uid_next) {
     select_tells_uid_next_ = false;  // Courier tells it only in STATUS
@@ -96,6 +97,19 @@ awaitable<Result<imapc::Selected>> UpstreamAuthority::finish_select(UpstreamLink
   }
   now->uid_next = selecting.uid_next;
   co_return now;
+}
+
+Result<void> UpstreamAuthority::note_mailbox_id(const std::string& name, const imapc::Selected& now) {
+  const auto tree = copy_.store().tree();
+  const MailboxInfo* info = tree->find(name);
+  const bool ours = info && info->uid_validity == now.uid_validity;
+  if (!ours || now.mailbox_id.empty() || info->mailbox_id == now.mailbox_id) return {};
+  storage::MailboxChange change;
+  change.mailbox_id = now.mailbox_id;
+  storage::Batch batch = copy_.store().begin();
+  if (auto ok = batch.change_mailbox(info->key, change); !ok) return ok.error();
+  if (auto lsn = copy_.apply(std::move(batch)); !lsn) return lsn.error();
+  return {};
 }
 
 // Whether the mailbox is the one we know. A UIDVALIDITY that differs is asked a second time before it is believed:
