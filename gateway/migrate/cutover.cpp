@@ -116,13 +116,14 @@ awaitable<Result<CutoverReport>> freeze_and_commit(UserAccountPtr account, Cutov
   local.freeze_deadline = 0;
   wire::base::fault_point("before-commit");
   std::string evidence = commit_evidence(account->the_copy().store());
-  auto committed = co_await move_placement(account, control::State::committed, local, "cutover", std::move(evidence));
+  auto committed = co_await move_placement(account, control::State::committed, local, "cutover", evidence);
   if (!committed) {
     // Whether the swap happened is not known: close the account, so that the next opening reads the truth (I2).
     (void)co_await account->close("the placement is being read again; please reconnect");
     co_return committed.error();
   }
   wire::base::fault_point("commit");
+  account->set_commit_evidence(std::move(evidence));
   if (auto ok = co_await account->settle(control::State::committed, local); !ok) co_return ok.error();
   report.committed = true;
   report.freeze_ms = frozen_for();

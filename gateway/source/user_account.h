@@ -71,6 +71,7 @@ class UserAccount final : public MailAccount {
 
   // The control database has it already; owner and epoch stay.
   void set_state(control::State state) { user_.state = state; }
+  void set_commit_evidence(std::string evidence) { user_.commit_evidence = std::move(evidence); }
 
   // What the user just logged in with; kept in memory, for upstreams where no admin can log in.
   void remember_password(std::string password);
