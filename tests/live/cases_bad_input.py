@@ -89,7 +89,7 @@ def case_certificates(c):
             c.check(reply.startswith("OK"), "a valid certificate is accepted", reply)
         else:
             c.check(reply.startswith("NO"), "%s: no login" % name, reply)
-            done = gateway.cli("probe", "old")
+            done = gateway.cli("probe", "old", "--user", user, "--password-file", gateway.folder + "/password")
             c.check(done.returncode == 3, "%s: probe exits 3" % name, (done.returncode, done.stderr))
             c.check("certificate" in done.stderr.lower(), "%s: and says why" % name, done.stderr)
             c.check(front.read()["up"] < 3000, "%s: no password went through" % name, front.read())
