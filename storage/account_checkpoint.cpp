@@ -4,6 +4,7 @@
 #include "storage/account_impl.h"
 #include "storage/crc32c.h"
 #include "storage/replay.h"
+#include "wire/base/fault_point.h"
 
 namespace storage {
 
@@ -175,6 +176,7 @@ Result<void> Account::Impl::write_snapshot(Lsn lsn) {
   if (Result<void> r = (*file)->write_at(SnapshotHeader::size, directory.bytes()); !r) return r;
   if (Result<void> r = (*file)->write_at(0, h.encode()); !r) return r;
   if (Result<void> r = (*file)->sync(); !r) return r;
+  wire::base::fault_point("snapshot-rename");
   if (Result<void> r = env_.rename(temporary, snapshot_path()); !r) return r;
   for (const auto& [key, slot] : d.slots) state_.moved(key, slot.section);
   return env_.sync_directory(directory_);
