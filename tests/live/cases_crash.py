@@ -177,7 +177,7 @@ def case_kill_9(c):
         label = names[(number // len(subjects)) % len(names)] if names else "none"
         if "commit" in label or "froze" in label:
             way = killed_moving
-        elif label == "cursor":
+        elif label in ("cursor", "snapshot-rename"):
             way = killed_syncing
         else:
             way = s.random.choice((killed_serving, killed_serving, killed_syncing))
