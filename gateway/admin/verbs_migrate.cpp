@@ -1,9 +1,11 @@
 // sync, verify, cutover, rollback, probe: renders the reports of gateway/migrate, for one user or many.
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include "gateway/admin/args.h"
 #include "gateway/admin/for_users.h"
+#include "gateway/admin/probe_pop3.h"
 #include "gateway/admin/render.h"
 #include "gateway/admin/verbs.h"
 #include "gateway/control/secret.h"
@@ -120,10 +122,18 @@ awaitable<VerbResult> probe(Context& context, json::object args, Progress&) {
         Failure(Errc::usage, "there is no upstream " + upstream + " in " + context.services.config.file.string()));
   }
   Result<migrate::ProbeReport> report = co_await migrate::probe(context.services, upstream, user, password);
+  std::optional<json::object> pop3;
+  const config::Upstream& at = context.services.config.upstreams.find(upstream)->second;
+  if (report && at.pop3) pop3 = co_await probe_pop3(at, user, password);
   if (password) control::wipe(*password);
   if (!report) co_return failed(report.error());
   if (report->rules.empty()) report->rules = matching_rules(context.services.config, *report);
-  co_return render(*report);
+  VerbResult out = render(*report);
+  if (pop3) {
+    out.text += "  POP3: " + json::serialize(*pop3) + "\n";
+    out.json["pop3"] = std::move(*pop3);
+  }
+  co_return out;
 }
 
 }  // namespace gateway::admin
