@@ -3,6 +3,7 @@
 
   run.py --binary build/dev/fairlead SUITE [PATTERN]   the cases of a suite (of those whose name has PATTERN)
   run.py --binary build/dev/fairlead --up | --down     starts or ends the servers for several runs; else a run does both
+  run.py --program PATH imapc                          a GoogleTest program that finds the servers in FAIRLEAD_LIVE_...
   run.py --list
 
 Each expectation is one line, `ok` or `BAD`; the exit status tells whether all held. --keep leaves folders and servers.
@@ -11,6 +12,7 @@ import argparse
 import importlib
 import os
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -25,8 +27,9 @@ SUITES = {
     "adaptor": ["cyrus", "dovecot"],
     "bad_input": ["dovecot"],
     "handover": ["cyrus", "courier", "dovecot"],
-    "crash": ["dovecot", "cyrus"],
+    "imapc": ["cyrus", "courier", "dovecot"],
     "clients": ["cyrus", "courier", "dovecot"],
+    "crash": ["dovecot", "cyrus"],
     "local": [],
 }
 USERS_EACH = 8
@@ -88,11 +91,22 @@ def run(suite, pattern, context):
         print("     %.1f s" % (time.monotonic() - started), flush=True)
 
 
+def run_program(program, peers, names, verdict):
+    """A program of unit tests against real servers: host:port of each, and with _TLS for implicit TLS."""
+    env = dict(os.environ)
+    for name in names:
+        for suffix, protocol in (("", "imap"), ("_TLS", "imaps")):
+            env["FAIRLEAD_LIVE_" + name.upper() + suffix] = "127.0.0.1:%d" % peers.port(name, protocol)
+    status = subprocess.run([program], env=env, stdin=subprocess.DEVNULL).returncode
+    verdict(status == 0, os.path.basename(program), "exit %d" % status)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", nargs="?", choices=list(SUITES))
     parser.add_argument("pattern", nargs="?", default="")
     parser.add_argument("--binary", default="build/dev/fairlead")
+    parser.add_argument("--program")
     parser.add_argument("--up", action="store_true")
     parser.add_argument("--down", action="store_true")
     parser.add_argument("--keep", action="store_true")
@@ -127,7 +141,10 @@ def main():
             for name in wanted:
                 peers.run("wipe", name)
                 peers.run("start", name)
-        run(given.suite, given.pattern, Context(given.suite, binary, root, peers, verdict))
+        if given.program:
+            run_program(os.path.abspath(given.program), peers, wanted, verdict)
+        else:
+            run(given.suite, given.pattern, Context(given.suite, binary, root, peers, verdict))
     finally:
         if not shared and not given.keep:
             for name in wanted:
