@@ -335,6 +335,27 @@ TEST(FetchTest, what_others_expunged_is_said_and_the_rest_is_answered) {
   EXPECT_FALSE(answer.has("* 1 EXPUNGE")) << "not while FETCH by number is answered";
 }
 
+TEST(FetchTest, many_messages_come_in_order_and_whole) {
+  TestGateway gateway;
+  Client client = gateway.connect_and_log_in();
+  std::string all;
+  for (int i = 1; i <= 200; ++i) {
+    const std::string message =
+        "Subject: " + std::to_string(i) + "\r\n\r\n" + std::string(size_t(i) * 40, 'x') + "\r\n";
+    all += "a" + std::to_string(i) + " APPEND INBOX {" + std::to_string(message.size()) + "+}\r\n" + message + "\r\n";
+  }
+  client.send(all);
+  for (int i = 1; i <= 200; ++i) ASSERT_TRUE(client.finish("a" + std::to_string(i)).ok());
+  ASSERT_TRUE(client.command("SELECT INBOX").ok());
+  const auto answer = client.command("FETCH 1:* (BODY.PEEK[HEADER] BODY.PEEK[TEXT])");
+  ASSERT_EQ(answer.untagged.size(), 200u);
+  for (size_t i = 1; i <= 200; ++i) {
+    EXPECT_EQ(answer.untagged[i - 1], "* " + std::to_string(i) +
+                                          " FETCH (BODY[HEADER] {{{Subject: " + std::to_string(i) +
+                                          "\\r\\n\\r\\n}}} BODY[TEXT] {{{" + std::string(i * 40, 'x') + "\\r\\n}}})");
+  }
+}
+
 TEST(FetchTest, a_message_that_cannot_be_had_is_named_and_the_rest_is_answered) {
   TestGateway gateway;
   Client client = gateway.connect_and_log_in();

@@ -61,13 +61,24 @@ class Box {
     take(batch.expunge(key_, uids));
     take(account_->commit(std::move(batch)));
   }
+  storage::BodyReader add_body(const std::string& bytes) {
+    auto writer = account_->new_body();
+    take(writer.write(wire::base::as_bytes(bytes)));
+    storage::NewMessage message;
+    message.info.size = bytes.size();
+    auto batch = account_->begin();
+    message.info.body = take(batch.add_body(take(writer.finish())));
+    take(batch.add_message(key_, message));
+    take(account_->commit(std::move(batch)));
+    return take(account_->open_body(*message.info.body));
+  }
   void expunge(uint32_t uid) { expunge(storage::UidSet(storage::Uid(uid))); }
 
  private:
   template <class T>
   static T take(storage::Result<T> r) {
     if (!r) throw std::runtime_error(r.error().describe());
-    return std::move(*r);
+    if constexpr (!std::is_void_v<T>) return std::move(*r);
   }
   std::filesystem::path directory_;
   storage::PosixEnv env_;
