@@ -104,6 +104,11 @@ class Connection {
   Call<Found> uid_search(wire::imap::cmd::Search request);
   Call<Appended> append(AppendRequest request);
 
+  // What a mailbox has beyond mail (imapc/extras.cpp): the text of each untagged ACL, QUOTA, METADATA after that word.
+  Call<std::vector<std::string>> get_acl(std::string mailbox);         // needs ACL
+  Call<std::vector<std::string>> get_quota_root(std::string mailbox);  // needs QUOTA
+  Call<std::vector<std::string>> get_comments(std::string mailbox);    // needs METADATA: /private and /shared comment
+
   // IDLE until stop_idle(), until another command is called (which ends it by itself), or until the connection breaks;
   // renewed every 28 minutes. The observer hears what happens meanwhile. Not while another idle() runs.
   awaitable<Result<>> idle();

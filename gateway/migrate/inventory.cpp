@@ -6,6 +6,41 @@ namespace gateway::migrate {
 
 using wire::base::Result;
 
+namespace {
+
+// Who has rights in a mailbox beside its owner: "INBOX anna lrs… bert lrs" -> bert. Administrators keep theirs by
+// configuration, so the one who reads for us does not count.
+std::vector<std::string> others_with_rights(const std::string& acl, const std::string& user, const std::string& admin) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false;
+  for (char c : acl + ' ') {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      words.push_back(word);
+      word.clear();
+    } else {
+      word += c;
+    }
+  }
+  std::vector<std::string> out;
+  for (size_t i = 1; i + 1 < words.size(); i += 2) {
+    std::string who = words[i];
+    if (who == "owner" || who == user || who == admin || who == "administrators" || who.starts_with('-')) continue;
+    if (who == "user=" + user || who.starts_with(user + "@")) continue;
+    out.push_back(std::move(who));
+  }
+  return out;
+}
+
+struct Asked {
+  std::string mailbox;
+  std::optional<imapc::Call<std::vector<std::string>>> acl, comments;
+};
+
+}  // namespace
+
 awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr account) {
   std::vector<Uncarried> out;
   auto seen = co_await account->source()->observe_source();
@@ -14,6 +49,52 @@ awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr acc
     std::string what = "the user sees " + std::to_string(seen->shared.size()) + " mailboxes of others, such as '" +
                        wire::base::escape(seen->shared.front()) + "'";
     out.push_back({"shared", std::move(what)});
+  }
+  auto lease = co_await account->source()->lease();
+  if (!lease) co_return lease.error();
+  imapc::Connection& c = **lease;
+  const auto& offers = c.capabilities();
+  if (offers.has("QUOTA")) {
+    auto call = c.get_quota_root("INBOX");
+    auto roots = co_await call.get();
+    for (const std::string& root : roots ? *roots : std::vector<std::string>()) {
+      if (root.find("()") != root.npos) continue;  // a root without a limit
+      out.push_back({"quota", "the source limits the user's space (" + wire::base::escape(root) + ")"});
+      break;
+    }
+  }
+  std::vector<Asked> asked;
+  for (const auto& m : seen->mailboxes) {
+    if (!m.selectable()) continue;
+    Asked a;
+    a.mailbox = m.name;
+    if (offers.has("ACL")) a.acl.emplace(c.get_acl(m.name));
+    if (offers.has("METADATA")) a.comments.emplace(c.get_comments(m.name));
+    asked.push_back(std::move(a));
+  }
+  const auto& admin = account->services().config.upstreams.at(account->record().upstream).admin;
+  bool acl = false, metadata = false;
+  for (Asked& a : asked) {
+    if (a.acl) {
+      auto lines = co_await a.acl->get();
+      for (const std::string& line : lines ? *lines : std::vector<std::string>()) {
+        const auto others = others_with_rights(line, account->user(), admin ? admin->user : std::string());
+        if (others.empty() || acl) continue;
+        acl = true;
+        out.push_back({"acl", "'" + wire::base::escape(others.front()) + "' has rights in '" +
+                                  wire::base::escape(a.mailbox) + "'"});
+      }
+    }
+    if (a.comments) {
+      auto lines = co_await a.comments->get();
+      for (const std::string& line : lines ? *lines : std::vector<std::string>()) {
+        const size_t values = line.find("(/");  // the name before it may be quoted too
+        const bool nothing = values == line.npos || line.find_first_of("\"{", values) == line.npos;
+        if (nothing || metadata) continue;
+        metadata = true;
+        out.push_back({"metadata", "'" + wire::base::escape(a.mailbox) + "' has a comment (METADATA)"});
+      }
+    }
   }
   co_return out;
 }
