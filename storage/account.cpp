@@ -105,11 +105,6 @@ Result<BodyReader> Account::Impl::open_body(const Sha256& name) {
 
 Spool Account::Impl::spool() { return Spool{&env_, directory_ / "spool", spooled_}; }
 
-void Account::Impl::give_buffer(Buffer b) {
-  constexpr size_t kept = 8u << 20;  // what one large import would otherwise hold for good
-  if (b.capacity() > buffer_.capacity() && b.capacity() <= kept) buffer_ = std::move(b);
-}
-
 Account::Account(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Account::~Account() = default;
 

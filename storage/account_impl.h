@@ -42,8 +42,7 @@ class Account::Impl {
   Epoch epoch() const { return epoch_; }
   Spool spool();
   uint64_t next_token() { return ++token_; }
-  Buffer take_buffer() { return std::move(buffer_); }
-  void give_buffer(Buffer b);
+  const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
 
  private:
   Result<void> create();
@@ -72,7 +71,7 @@ class Account::Impl {
   AccountState state_;
   std::shared_ptr<BodyIndex> bodies_ = std::make_shared<BodyIndex>();
   uint64_t token_ = 0;
-  Buffer buffer_;  // a batch's bytes, between batches
+  std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();  // a batch's bytes, between batches
   std::shared_ptr<std::atomic<uint64_t>> spooled_ = std::make_shared<std::atomic<uint64_t>>(0);
 
   Lsn checkpoint_;                // what index.snap holds
@@ -91,10 +90,13 @@ class Account::Impl {
 class Batch::Impl {
  public:
   explicit Impl(Account::Impl& a)
-      : account(a), layer(&a.state()), base(a.writer().appended()), token(a.next_token()), bytes(a.take_buffer()) {
-    bytes.clear();
-  }
-  ~Impl() { account.give_buffer(std::move(bytes)); }
+      : account(a),
+        layer(&a.state()),
+        base(a.writer().appended()),
+        token(a.next_token()),
+        buffers(a.buffers()),
+        bytes(buffers->take()) {}
+  ~Impl() { buffers->give(std::move(bytes)); }  // a batch that is dropped may outlive its account
 
   struct Frame {
     FrameKind kind;
@@ -117,6 +119,7 @@ class Batch::Impl {
   AccountState layer;
   Lsn base;  // conflict unless the log still ends here
   uint64_t token;
+  std::shared_ptr<BufferPool> buffers;
   Buffer bytes;
   std::vector<Frame> frames;
   std::map<Sha256, size_t> new_bodies;

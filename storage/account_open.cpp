@@ -53,7 +53,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
   if (!have) return have.error();
   std::optional<LogScan> scan;
   if (*have) {
-    scan.emplace(env_, files_.directory(), segments);
+    scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, base.tail, base.lsn.next(), base.lsn); !r) return r;
     report_.used_snapshot = true;
   }
@@ -62,7 +62,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     state_ = AccountState();
     bodies_ = std::make_shared<BodyIndex>();
     snapshot_failed_ = false;
-    scan.emplace(env_, files_.directory(), segments);
+    scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;
     checkpoint_ = Lsn(0);
   }

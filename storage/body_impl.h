@@ -17,7 +17,8 @@ class BufferPool {
   void give(Buffer buffer);
 
  private:
-  std::mutex mutex_;  // a prepared body may end on another thread than the writer's
+  static constexpr size_t kept_capacity = 8u << 20;  // what one large import would otherwise hold for good
+  std::mutex mutex_;                                 // a prepared body may end on another thread than the writer's
   std::vector<Buffer> free_;
 };
 

@@ -16,7 +16,7 @@ Buffer BufferPool::take() {
 
 void BufferPool::give(Buffer buffer) {
   std::lock_guard lock(mutex_);
-  if (buffer.capacity() == 0 || free_.size() >= 2) return;
+  if (buffer.capacity() == 0 || buffer.capacity() > kept_capacity || free_.size() >= 2) return;
   buffer.clear();
   free_.push_back(std::move(buffer));
 }

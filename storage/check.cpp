@@ -169,7 +169,7 @@ Result<CheckReport> Check::run() {
     if (!size) return size.error();
     total_ += *size;
   }
-  LogScan scan(files_.env(), files_.directory(), *segments);
+  LogScan scan(files_.env(), files_.directory(), *segments, false);
   LogScan::OnBatch on_batch = [this](std::span<const LogFrame> frames) { return batch(frames); };
   if (Result<void> r = scan.run({}, Lsn(1), Lsn(0), on_batch); !r) return r.error();
   report_.frames = scan.frames();

@@ -4,8 +4,8 @@
 
 namespace storage {
 
-LogScan::LogScan(Env& env, std::filesystem::path log, std::vector<SegmentName> segments)
-    : env_(env), log_(std::move(log)), segments_(std::move(segments)) {}
+LogScan::LogScan(Env& env, std::filesystem::path log, std::vector<SegmentName> segments, bool writing)
+    : env_(env), log_(std::move(log)), segments_(std::move(segments)), writing_(writing) {}
 
 std::string LogScan::where(LogPosition at) const {
   return segments_[at.segment].text() + " at " + std::to_string(at.offset);
@@ -32,7 +32,8 @@ Result<LogScan::Opened> LogScan::open(size_t segment) {
   std::span<const uint8_t> have(bytes, *got);
   o.header = SegmentHeader::decode(have);
   if (o.header) {
-    if (o.header->incompatible & ~known_incompatible) {
+    if ((o.header->incompatible & ~known_incompatible) ||
+        (writing_ && (o.header->read_compatible & ~known_read_compatible))) {
       return Failure(Errc::unsupported, "log of a later version", name.text());
     }
     bool ours = o.header->first == name.first && (!have_account_ || o.header->account == account_);

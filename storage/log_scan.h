@@ -63,7 +63,8 @@ class LogScan {
  public:
   using OnBatch = std::function<Result<void>(std::span<const LogFrame>)>;
 
-  LogScan(Env& env, std::filesystem::path log, std::vector<SegmentName> segments);
+  // `writing`: features that only forbid writing are refused, too.
+  LogScan(Env& env, std::filesystem::path log, std::vector<SegmentName> segments, bool writing);
 
   // From `from`, where the frame `expected` is looked for. `synced`: highest LSN otherwise known to have been durable.
   Result<void> run(LogPosition from, Lsn expected, Lsn synced, const OnBatch& on_batch);
@@ -104,6 +105,7 @@ class LogScan {
   Env& env_;
   std::filesystem::path log_;
   std::vector<SegmentName> segments_;
+  bool writing_;
   const OnBatch* on_batch_ = nullptr;
   Lsn expected_, synced_;
   LogPosition end_;

@@ -41,7 +41,7 @@ struct Tombstones {
   ModSeq inclusive_until;
   std::vector<Entry> entries;  // oldest first; at most max_entries
   UidSet expunged;             // all of them, for ever: no UID comes back (I3)
-  static constexpr size_t max_entries = 65536;
+  static constexpr size_t max_entries = 16384;
 };
 
 class MailboxState {

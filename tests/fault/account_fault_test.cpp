@@ -1,0 +1,325 @@
+// Every operation of a store, with every single I/O failing once, and with the machine stopping at every I/O.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "storage/account.h"
+#include "storage/check.h"
+#include "tests/fault/fault_env.h"
+#include "tests/fault/store_view.h"
+
+namespace storage {
+namespace {
+
+const std::filesystem::path directory = "/disk/user";
+const OpenOptions options{.create = true, .segment_bytes = 4096};
+
+// Steps either happen or do not. Each is tried again after a failure that left the store usable.
+struct Step {
+  std::string name;
+  std::function<Result<void>(Account&)> run;
+};
+
+MailboxKey key_of(Account& a, const std::string& name) {
+  const MailboxInfo* m = a.tree()->find(name);
+  return m ? m->key : MailboxKey(0);
+}
+
+Result<void> append(Account& a, const std::string& box, const std::string& text) {
+  Result<PreparedBody> body = prepare(a, text);
+  if (!body) return body.error();
+  Batch b = a.begin();
+  NewMessage m;
+  m.info.size = text.size();
+  m.info.uidl = "u" + std::to_string(text.size());
+  m.flags.add("$Fresh");
+  Result<Sha256> name = b.add_body(std::move(*body));
+  if (!name) return name.error();
+  m.info.body = *name;
+  if (Result<MessageIds> ids = b.add_message(key_of(a, box), m); !ids) return ids.error();
+  if (Result<Lsn> r = a.commit(std::move(b)); !r) return r.error();
+  return {};
+}
+
+template <class F>
+Result<void> batch(Account& a, F&& f) {
+  Batch b = a.begin();
+  if (Result<void> r = f(b); !r) return r;
+  if (Result<Lsn> r = a.commit(std::move(b)); !r) return r.error();
+  return {};
+}
+
+Result<void> flags(Account& a, const UidSet& uids, const std::string& keyword) {
+  return batch(a, [&](Batch& b) -> Result<void> {
+    FlagChange c{FlagsMode::add, {}};
+    c.flags.system = wire::base::seen;
+    c.flags.add(keyword);
+    Result<UidSet> r = b.change_flags(key_of(a, "INBOX"), uids, c);
+    return r ? Result<void>() : Result<void>(r.error());
+  });
+}
+
+Result<void> sync(Account& a) {
+  Result<Lsn> r = a.sync();
+  return r ? Result<void>() : Result<void>(r.error());
+}
+
+std::vector<Step> scenario() {
+  return {
+      {"create INBOX",
+       [](Account& a) -> Result<void> {
+         Result<MailboxKey> k = create_mailbox(a, "INBOX");
+         return k ? Result<void>() : Result<void>(k.error());
+       }},
+      {"sync", sync},
+      {"create Trash",
+       [](Account& a) -> Result<void> {
+         Result<MailboxKey> k = create_mailbox(a, "Trash");
+         return k ? Result<void>() : Result<void>(k.error());
+       }},
+      {"append", [](Account& a) { return append(a, "INBOX", "one\r\n"); }},
+      {"append noise", [](Account& a) { return append(a, "INBOX", noise(700, 2)); }},
+      {"sync", sync},
+      {"flags", [](Account& a) { return flags(a, UidSet(Uid(1), Uid(9)), "$A"); }},
+      {"append the same again", [](Account& a) { return append(a, "INBOX", "one\r\n"); }},
+      {"move",
+       [](Account& a) {
+         return batch(a, [&](Batch& b) -> Result<void> {
+           MailboxSnapshotPtr s = a.snapshot(key_of(a, "INBOX"));
+           for (uint32_t i = 0; i < 2; ++i) {
+             NewMessage m;
+             m.flags = s->flags(i);
+             m.info = s->message(i);
+             if (Result<MessageIds> r = b.add_message(key_of(a, "Trash"), m); !r) return r.error();
+           }
+           Result<UidSet> r = b.expunge(key_of(a, "INBOX"), UidSet(Uid(1), Uid(2)));
+           return r ? Result<void>() : Result<void>(r.error());
+         });
+       }},
+      {"sync", sync},
+      {"big body",
+       [](Account& a) { return append(a, "INBOX", noise(1500000, 3)); }},  // spooled, and the segment is full
+      {"append after the roll", [](Account& a) { return append(a, "INBOX", "three\r\n"); }},
+      {"sync", sync},
+      {"checkpoint", [](Account& a) { return a.checkpoint(); }},
+      {"rename and subscribe",
+       [](Account& a) {
+         return batch(a, [&](Batch& b) -> Result<void> {
+           b.subscribe("Bin", true);
+           MailboxChange c;
+           c.name = "Bin";
+           return b.change_mailbox(key_of(a, "Trash"), c);
+         });
+       }},
+      {"cursor",
+       [](Account& a) {
+         return batch(a, [&](Batch& b) -> Result<void> {
+           SyncCursor c;
+           c.uid_next = Uid(7);
+           c.complete = true;
+           b.set_cursor(key_of(a, "INBOX"), c);
+           return {};
+         });
+       }},
+      {"sync", sync},
+      {"remove", [](Account& a) { return batch(a, [&](Batch& b) { return b.remove_mailbox(key_of(a, "Bin")); }); }},
+      {"raise epoch", [](Account& a) { return a.raise_epoch(Epoch(a.epoch().value + 1)); }},
+      {"close", [](Account& a) { return a.close(); }},
+  };
+}
+
+// What the store shows after each step when nothing goes wrong; [0] is the empty store.
+std::vector<std::string> expected() {
+  FaultEnv env;
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  EXPECT_TRUE(a);
+  std::vector<std::string> states{describe(**a)};
+  for (const Step& s : scenario()) {
+    Result<void> r = s.run(**a);
+    EXPECT_TRUE(r) << s.name << ": " << r.error().describe();
+    states.push_back(describe(**a));
+  }
+  return states;
+}
+
+OpenOptions later() {
+  OpenOptions o = options;
+  o.create = false;
+  o.epoch = Epoch(9);
+  return o;
+}
+
+struct FailureCase {
+  const char* name;
+  Errc code;
+  bool partly;
+};
+
+class FailEveryIo : public testing::TestWithParam<FailureCase> {};
+
+TEST_P(FailEveryIo, leaves_the_state_before_or_after) {
+  const std::vector<std::string> states = expected();
+  const std::vector<Step> steps = scenario();
+  bool completed = false;
+  for (uint64_t n = 1; !completed; ++n) {
+    ASSERT_LT(n, 2000u);
+    SCOPED_TRACE("I/O " + std::to_string(n));
+    FaultEnv env;
+    env.fail(n, GetParam().code, GetParam().partly);
+    Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+    if (!a) a = Account::open(env, directory, options);  // fails once only
+    ASSERT_TRUE(a) << a.error().describe();
+    size_t acknowledged = 0, done = 0;
+    for (; done < steps.size(); ++done) {
+      Result<void> r = steps[done].run(**a);
+      if (!r) {
+        // Nothing of it is seen; a raised epoch and a checkpoint's own frame change nothing that can be.
+        EXPECT_EQ(describe(**a), states[done]) << steps[done].name;
+        if ((*a)->failed()) break;
+        r = steps[done].run(**a);
+        ASSERT_TRUE(r) << steps[done].name << ": " << r.error().describe();
+      }
+      EXPECT_EQ(describe(**a), states[done + 1]) << steps[done].name;
+      if ((*a)->durable() == (*a)->appended()) acknowledged = done + 1;
+    }
+    completed = env.operations() < n;
+    if ((*a)->failed()) {
+      EXPECT_FALSE(create_mailbox(**a, "Refused"));
+    }
+    a->reset();
+    env.heal();
+    env.fail(0);
+    Result<std::unique_ptr<Account>> again = Account::open(env, directory, later());
+    ASSERT_TRUE(again) << again.error().describe();
+    EXPECT_TRUE((*again)->open_report().damage.empty()) << (*again)->open_report().damage[0].what;
+    std::string now = describe(**again);
+    bool found = false;
+    for (size_t i = acknowledged; i <= std::min(done + 1, steps.size()); ++i) found = found || now == states[i];
+    EXPECT_TRUE(found) << "after step " << done << " acknowledged " << acknowledged << "\n" << now;
+    ASSERT_FALSE(testing::Test::HasFailure());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FailEveryIo,
+                         testing::Values(FailureCase{"io", Errc::io, false}, FailureCase{"short_write", Errc::io, true},
+                                         FailureCase{"no_space", Errc::no_space, true}),
+                         [](const auto& i) { return i.param.name; });
+
+struct CrashCase {
+  const char* name;
+  Survives survives;
+  uint32_t seeds;
+};
+
+class CrashAtEveryIo : public testing::TestWithParam<CrashCase> {};
+
+TEST_P(CrashAtEveryIo, keeps_what_was_acknowledged_and_whole_batches_only) {
+  const std::vector<std::string> states = expected();
+  const std::vector<Step> steps = scenario();
+  bool completed = false;
+  for (uint64_t n = 1; !completed; ++n) {
+    ASSERT_LT(n, 2000u);
+    FaultEnv env;
+    env.fail(0, Errc::io, true);
+    env.die(n);
+    size_t acknowledged = 0, done = 0;
+    {
+      Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+      if (a) {
+        for (; done < steps.size(); ++done) {
+          if (!steps[done].run(**a)) break;
+          if ((*a)->durable() == (*a)->appended()) acknowledged = done + 1;
+        }
+      }
+      completed = done == steps.size();
+    }
+    for (uint32_t seed = 0; seed < GetParam().seeds; ++seed) {
+      SCOPED_TRACE("I/O " + std::to_string(n) + " seed " + std::to_string(seed) + " in step " +
+                   (done < steps.size() ? steps[done].name : "none"));
+      std::unique_ptr<FaultEnv> boot = env.image(GetParam().survives, seed);
+      OpenOptions o = later();
+      o.create = true;  // the account itself may never have been acknowledged
+      Result<std::unique_ptr<Account>> a = Account::open(*boot, directory, o);
+      ASSERT_TRUE(a) << a.error().describe();
+      ASSERT_TRUE((*a)->open_report().damage.empty()) << (*a)->open_report().damage[0].what;
+      std::string now = describe(**a);
+      bool found = false;
+      for (size_t i = acknowledged; i <= std::min(done + 1, steps.size()); ++i) found = found || now == states[i];
+      ASSERT_TRUE(found) << "acknowledged " << acknowledged << " of " << done << "\n" << now;
+      // It goes on from there, and a second crash finds it as it was.
+      ASSERT_TRUE(create_mailbox(**a, "Next"));
+      ASSERT_TRUE((*a)->sync());
+      std::string after = describe(**a);
+      a->reset();
+      std::unique_ptr<FaultEnv> third = boot->image(Survives::synced);
+      Result<std::unique_ptr<Account>> again = Account::open(*third, directory, later());
+      ASSERT_TRUE(again) << again.error().describe();
+      ASSERT_TRUE((*again)->open_report().damage.empty());
+      ASSERT_EQ(describe(**again), after);
+      if (seed == 0) {
+        Result<CheckReport> report = check_store(*third, directory);
+        ASSERT_TRUE(report);
+        ASSERT_TRUE(report->clean()) << report->problems[0].what << " " << report->problems[0].where;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Crashes, CrashAtEveryIo,
+                         testing::Values(CrashCase{"unsynced_is_lost", Survives::synced, 1},
+                                         CrashCase{"only_the_process_died", Survives::all, 1},
+                                         CrashCase{"unsynced_in_any_order", Survives::some, 6}),
+                         [](const auto& i) { return i.param.name; });
+
+TEST(NothingBeforeDurable, durable_never_says_more_than_a_crash_would_keep) {
+  FaultEnv env;
+  Account* live = nullptr;
+  uint64_t looks = 0;
+  env.on_operation([&] {
+    if (live == nullptr) return;
+    // The machine stops now, before this operation has taken effect.
+    Lsn durable = live->durable();
+    std::unique_ptr<FaultEnv> boot = env.image(Survives::synced);
+    OpenOptions o = later();
+    o.create = true;
+    Result<std::unique_ptr<Account>> a = Account::open(*boot, directory, o);
+    ASSERT_TRUE(a) << a.error().describe();
+    ASSERT_GE((*a)->appended(), durable);
+    ++looks;
+  });
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  ASSERT_TRUE(a);
+  live = a->get();
+  for (const Step& s : scenario()) {
+    Lsn before = live->durable();
+    ASSERT_TRUE(s.run(*live)) << s.name;
+    if (s.name != "sync" && s.name != "checkpoint" && s.name != "close") {
+      // A second observer, beside the log: no commit makes anything durable by itself.
+      EXPECT_EQ(live->durable(), before) << s.name;
+    }
+  }
+  live = nullptr;
+  EXPECT_GT(looks, 50u);
+}
+
+TEST(NothingBeforeDurable, failed_sync_ends_it_until_it_is_opened_again) {
+  FaultEnv env;
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  ASSERT_TRUE(a);
+  ASSERT_TRUE(create_mailbox(**a, "INBOX"));
+  env.fail(env.operations() + 1);
+  ASSERT_FALSE((*a)->sync());
+  EXPECT_TRUE((*a)->failed());
+  EXPECT_EQ((*a)->durable(), Lsn(0));
+  EXPECT_FALSE((*a)->sync());
+  EXPECT_FALSE(create_mailbox(**a, "Other"));
+  a->reset();
+  Result<std::unique_ptr<Account>> again = Account::open(env, directory, later());
+  ASSERT_TRUE(again);
+  // Opening wrote the frame once more and synced it.
+  EXPECT_EQ((*again)->durable(), Lsn(1));
+  EXPECT_TRUE((*again)->tree()->find("inbox"));
+}
+
+}  // namespace
+}  // namespace storage

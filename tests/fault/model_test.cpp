@@ -1,0 +1,314 @@
+// A seeded random run against the simplest store that could be right: a map.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "storage/account.h"
+#include "storage/check.h"
+#include "tests/fault/fault_env.h"
+#include "tests/fault/store_view.h"
+
+namespace storage {
+namespace {
+
+struct Model {
+  struct Message {
+    uint8_t system = 0;
+    std::set<std::string> keywords;
+    uint64_t modseq = 0;
+    std::string text;
+  };
+  struct Box {
+    std::string name;
+    uint32_t uid_next = 1;
+    uint64_t highest = 1;
+    std::map<uint32_t, Message> messages;
+    std::map<uint32_t, uint64_t> gone;
+  };
+  std::map<uint64_t, Box> boxes;
+  std::set<std::string> subscriptions;
+};
+
+class ModelRun {
+ public:
+  explicit ModelRun(uint32_t seed) : random_(seed) { open(); }
+
+  void step() {
+    uint32_t what = random_() % 100;
+    if (what < 6 || model_.boxes.empty()) return create();
+    if (what < 50) return append();
+    if (what < 70) return flags();
+    if (what < 80) return expunge();
+    if (what < 84) return move();
+    if (what < 86) return rename();
+    if (what < 87) return remove();
+    if (what < 90) return subscribe();
+    if (what < 93) return sync();
+    if (what < 95) return checkpoint();
+    if (what < 97) return reopen();
+    crash();
+  }
+
+  void compare() {
+    MailboxTreePtr tree = account_->tree();
+    ASSERT_EQ(tree->mailboxes.size(), model_.boxes.size());
+    EXPECT_EQ(std::set<std::string>(tree->subscriptions.begin(), tree->subscriptions.end()), model_.subscriptions);
+    for (const auto& [key, box] : model_.boxes) {
+      MailboxSnapshotPtr s = account_->snapshot(MailboxKey(key));
+      ASSERT_TRUE(s);
+      EXPECT_EQ(s->info().name, box.name);
+      EXPECT_EQ(s->info().uid_next.value, box.uid_next);
+      EXPECT_EQ(s->info().highest_modseq.value, box.highest);
+      ASSERT_EQ(s->size(), box.messages.size());
+      uint32_t i = 0;
+      for (const auto& [uid, m] : box.messages) {
+        ASSERT_EQ(s->uid(i).value, uid);
+        EXPECT_EQ(s->modseq(i).value, m.modseq);
+        Flags f = s->flags(i);
+        EXPECT_EQ(f.system, m.system);
+        EXPECT_EQ(std::set<std::string>(f.keywords.begin(), f.keywords.end()), m.keywords);
+        if (random_() % 20 == 0) {
+          Result<BodyReader> r = account_->open_body(*s->message(i).body);
+          ASSERT_TRUE(r);
+          EXPECT_TRUE(*r->read_all(1 << 20) == m.text);
+        }
+        ++i;
+      }
+      uint64_t since = random_() % (box.highest + 1);
+      if (since == 0) since = 1;
+      UidSet gone;
+      for (const auto& [uid, modseq] : box.gone) {
+        if (modseq > since) gone.add(Uid(uid));
+      }
+      EXPECT_EQ(s->vanished_since(ModSeq(since)).to_string(), gone.to_string());
+    }
+  }
+
+  void finish() {
+    reopen();
+    compare();
+    Result<CheckReport> r = check_store(*env_, "/disk/user");
+    ASSERT_TRUE(r);
+    EXPECT_TRUE(r->clean()) << r->problems[0].what;
+  }
+
+ private:
+  void open() {
+    Result<std::unique_ptr<Account>> a =
+        Account::open(*env_, "/disk/user", {.create = true, .segment_bytes = 64u << 10});
+    ASSERT_TRUE(a) << a.error().describe();
+    account_ = std::move(*a);
+    EXPECT_TRUE(account_->open_report().damage.empty());
+    synced_ = model_;
+  }
+  Model::Box& any(uint64_t& key) {
+    auto it = model_.boxes.begin();
+    std::advance(it, random_() % model_.boxes.size());
+    key = it->first;
+    return it->second;
+  }
+  void commit(Batch b) { ASSERT_TRUE(account_->commit(std::move(b))); }
+
+  void create() {
+    std::string name = "box" + std::to_string(random_() % 12);
+    Result<MailboxKey> key = create_mailbox(*account_, name);
+    bool taken = false;
+    for (const auto& [k, box] : model_.boxes) taken = taken || box.name == name;
+    ASSERT_EQ(key.has_value(), !taken);
+    if (key) model_.boxes[key->value].name = name;
+  }
+  void append() {
+    uint64_t key;
+    Model::Box& box = any(key);
+    Batch b = account_->begin();
+    ++box.highest;
+    for (uint32_t n = random_() % 5 + 1; n > 0; --n) {
+      Model::Message m;
+      m.text = random_() % 4 == 0 ? "common" : noise(random_() % 3000, random_() % 200);
+      m.system = random_() % 32;
+      for (uint32_t k = random_() % 3; k > 0; --k) m.keywords.insert("kw" + std::to_string(random_() % 80));
+      m.modseq = box.highest;
+      if (random_() % 10 == 0) box.uid_next += random_() % 100;  // a gap
+      NewMessage add;
+      add.uid = Uid(box.uid_next);
+      add.flags.system = m.system;
+      add.flags.keywords.assign(m.keywords.begin(), m.keywords.end());
+      add.info.body = *b.add_body(std::move(*prepare(*account_, m.text)));
+      Result<MessageIds> ids = b.add_message(MailboxKey(key), add);
+      ASSERT_TRUE(ids);
+      ASSERT_EQ(ids->modseq.value, m.modseq);
+      box.messages[box.uid_next++] = std::move(m);
+    }
+    commit(std::move(b));
+  }
+  UidSet some(const Model::Box& box) {
+    uint32_t first = random_() % (box.uid_next + 5) + 1;
+    UidSet set(Uid(first), Uid(first + random_() % 60));
+    if (random_() % 2 == 0) set.add(Uid(random_() % (box.uid_next + 5) + 1));
+    return set;
+  }
+  void flags() {
+    uint64_t key;
+    Model::Box& box = any(key);
+    UidSet uids = some(box);
+    FlagChange c;
+    c.mode = static_cast<FlagsMode>(random_() % 3);
+    c.flags.system = random_() % 32;
+    for (uint32_t k = random_() % 3; k > 0; --k) c.flags.add("kw" + std::to_string(random_() % 80));
+    Batch b = account_->begin();
+    Result<UidSet> touched = b.change_flags(MailboxKey(key), uids, c);
+    ASSERT_TRUE(touched);
+    commit(std::move(b));
+    UidSet expected;
+    for (auto& [uid, m] : box.messages) {
+      if (!uids.contains(Uid(uid))) continue;
+      Model::Message was = m;
+      std::set<std::string> by(c.flags.keywords.begin(), c.flags.keywords.end());
+      if (c.mode == FlagsMode::replace) {
+        m.system = c.flags.system;
+        m.keywords = by;
+      } else if (c.mode == FlagsMode::add) {
+        m.system |= c.flags.system;
+        m.keywords.insert(by.begin(), by.end());
+      } else {
+        m.system &= static_cast<uint8_t>(~c.flags.system);
+        for (const std::string& k : by) m.keywords.erase(k);
+      }
+      if (m.system == was.system && m.keywords == was.keywords) continue;
+      m.modseq = box.highest + 1;
+      expected.add(Uid(uid));
+    }
+    if (!expected.empty()) ++box.highest;
+    EXPECT_EQ(touched->to_string(), expected.to_string());
+  }
+  void expunge() {
+    uint64_t key;
+    Model::Box& box = any(key);
+    UidSet uids = some(box), expected;
+    Batch b = account_->begin();
+    Result<UidSet> gone = b.expunge(MailboxKey(key), uids);
+    ASSERT_TRUE(gone);
+    commit(std::move(b));
+    drop(box, uids, expected);
+    EXPECT_EQ(gone->to_string(), expected.to_string());
+  }
+  void drop(Model::Box& box, const UidSet& uids, UidSet& gone) {
+    for (auto it = box.messages.begin(); it != box.messages.end();) {
+      if (uids.contains(Uid(it->first))) {
+        gone.add(Uid(it->first));
+        box.gone[it->first] = box.highest + 1;
+        it = box.messages.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    if (!gone.empty()) ++box.highest;
+  }
+  void move() {
+    uint64_t from_key, to_key;
+    Model::Box& from = any(from_key);
+    Model::Box& to = any(to_key);
+    if (from_key == to_key || from.messages.empty()) return;
+    UidSet uids = some(from), gone;
+    Batch b = account_->begin();
+    MailboxSnapshotPtr s = account_->snapshot(MailboxKey(from_key));
+    bool any_moved = false;
+    for (auto& [uid, m] : from.messages) {
+      if (!uids.contains(Uid(uid))) continue;
+      uint32_t i = *s->find(Uid(uid));
+      NewMessage add;
+      add.flags = s->flags(i);
+      add.info = s->message(i);
+      ASSERT_TRUE(b.add_message(MailboxKey(to_key), add));
+      Model::Message moved = m;
+      moved.modseq = to.highest + 1;
+      to.messages[to.uid_next++] = moved;
+      any_moved = true;
+    }
+    ASSERT_TRUE(b.expunge(MailboxKey(from_key), uids));
+    commit(std::move(b));
+    if (any_moved) ++to.highest;
+    drop(from, uids, gone);
+  }
+  void rename() {
+    uint64_t key;
+    Model::Box& box = any(key);
+    std::string name = "box" + std::to_string(random_() % 12);
+    Batch b = account_->begin();
+    MailboxChange c;
+    c.name = name;
+    bool taken = false;
+    for (const auto& [k, other] : model_.boxes) taken = taken || (k != key && other.name == name);
+    ASSERT_EQ(b.change_mailbox(MailboxKey(key), c).has_value(), !taken);
+    commit(std::move(b));
+    if (!taken) box.name = name;
+  }
+  void remove() {
+    uint64_t key;
+    any(key);
+    Batch b = account_->begin();
+    ASSERT_TRUE(b.remove_mailbox(MailboxKey(key)));
+    commit(std::move(b));
+    model_.boxes.erase(key);
+  }
+  void subscribe() {
+    std::string name = "box" + std::to_string(random_() % 12);
+    bool on = random_() % 2 == 0;
+    Batch b = account_->begin();
+    b.subscribe(name, on);
+    commit(std::move(b));
+    if (on) {
+      model_.subscriptions.insert(name);
+    } else {
+      model_.subscriptions.erase(name);
+    }
+  }
+  void sync() {
+    ASSERT_TRUE(account_->sync());
+    synced_ = model_;
+  }
+  void checkpoint() {
+    ASSERT_TRUE(account_->checkpoint());
+    synced_ = model_;
+  }
+  void reopen() {
+    if (random_() % 2 == 0) {
+      ASSERT_TRUE(account_->close());
+    }
+    account_.reset();
+    open();
+  }
+  void crash() {
+    account_.reset();
+    env_ = env_->image(Survives::synced);
+    model_ = synced_;
+    open();
+    compare();
+  }
+
+  std::mt19937 random_;
+  std::unique_ptr<FaultEnv> env_ = std::make_unique<FaultEnv>();
+  std::unique_ptr<Account> account_;
+  Model model_, synced_;
+};
+
+class RandomRun : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(RandomRun, equals_a_map) {
+  ModelRun run(GetParam());
+  for (int i = 0; i < 2000; ++i) {
+    SCOPED_TRACE("step " + std::to_string(i));
+    run.step();
+    if (i % 25 == 0) run.compare();
+    if (HasFailure()) return;
+  }
+  run.finish();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, testing::Values(1u, 2u, 3u),
+                         [](const auto& i) { return "seed_" + std::to_string(i.param); });
+
+}  // namespace
+}  // namespace storage

@@ -1,0 +1,78 @@
+#include "tests/fault/store_view.h"
+
+#include <random>
+#include <sstream>
+
+#include "storage/body_codec.h"
+#include "storage/crc32c.h"
+
+namespace storage {
+
+std::string describe(const Account& account) {
+  std::ostringstream out;
+  MailboxTreePtr tree = account.tree();
+  for (const std::string& s : tree->subscriptions) out << "sub " << s << '\n';
+  for (const MailboxInfo& m : tree->mailboxes) {
+    out << "box " << m.key.value << ' ' << m.name << ' ' << m.attributes << " v" << m.uid_validity.value << " n"
+        << m.uid_next.value << " h" << m.highest_modseq.value << " m" << static_cast<int>(m.mode) << " r"
+        << m.first_recent.value << ' ' << m.mailbox_id << '\n';
+    if (std::optional<SyncCursor> c = account.cursor(m.key)) {
+      out << "cursor " << c->uid_next.value << ' ' << c->highest_modseq.value << ' ' << c->complete << '\n';
+    }
+    MailboxSnapshotPtr s = account.snapshot(m.key);
+    if (!s) {
+      out << "UNREADABLE\n";
+      continue;
+    }
+    out << "gone " << s->vanished_since(ModSeq(0)).to_string() << " | "
+        << s->vanished_since(s->info().highest_modseq).to_string() << '\n';
+    for (uint32_t i = 0; i < s->size(); ++i) {
+      const MessageInfo& info = s->message(i);
+      Flags f = s->flags(i);
+      out << s->uid(i).value << " m" << s->modseq(i).value << " f" << static_cast<int>(f.system);
+      for (const std::string& k : f.keywords) out << ' ' << k;
+      out << " s" << info.size << " d" << info.date.seconds << '/' << info.date.zone_minutes << ' ' << info.uidl;
+      if (info.body) {
+        Result<BodyReader> r = account.open_body(*info.body);
+        Result<std::string> text = r ? r->read_all(UINT64_MAX) : Result<std::string>(r.error());
+        if (text) {
+          out << " b" << text->size() << '/' << crc32c(wire::base::as_bytes(*text));
+        } else {
+          out << " NO BODY " << wire::base::to_string(text.error().code);
+        }
+      }
+      out << '\n';
+    }
+  }
+  return out.str();
+}
+
+Result<MailboxKey> create_mailbox(Account& account, const std::string& name, ModSeqMode mode) {
+  Batch b = account.begin();
+  MailboxInfo info;
+  info.name = name;
+  info.mode = mode;
+  Result<MailboxKey> key = b.create_mailbox(info);
+  if (!key) return key;
+  if (Result<Lsn> r = account.commit(std::move(b)); !r) return r.error();
+  return key;
+}
+
+Result<PreparedBody> prepare(Account& account, std::string_view text) {
+  BodyWriter w = account.new_body();
+  while (!text.empty()) {
+    size_t n = std::min<size_t>(text.size(), 70000);
+    if (Result<void> r = w.write(wire::base::as_bytes(text.substr(0, n))); !r) return r.error();
+    text.remove_prefix(n);
+  }
+  return w.finish();
+}
+
+std::string noise(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::string s(size, '\0');
+  for (char& c : s) c = static_cast<char>(random());
+  return s;
+}
+
+}  // namespace storage
