@@ -269,6 +269,12 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    const std::vector<std::string> unknown = app.remaining();
+    if (e.get_name() == "RequiredError" && !unknown.empty()) {
+      std::fprintf(stderr, "fairlead: there is no verb %s (fairlead --help lists them)\n",
+                   wire::base::escape(unknown.front(), 60).c_str());
+      return static_cast<int>(Exit::usage);
+    }
     const int code = app.exit(e);
     return code == 0 ? 0 : static_cast<int>(Exit::usage);
   }

@@ -30,7 +30,7 @@ constexpr std::array<const char*, 12> difference_kinds{"uidvalidity", "uidnext",
 json::value optional_flag(const std::optional<bool>& b) { return b ? json::value(*b) : json::value(nullptr); }
 
 const char* yes_no(bool b) { return b ? "yes" : "no"; }
-const char* yes_no(const std::optional<bool>& b) { return !b ? "not tried (needs --user)" : *b ? "yes" : "NO"; }
+const char* yes_no(const std::optional<bool>& b) { return !b ? "not tried" : *b ? "yes" : "NO"; }
 
 }  // namespace
 

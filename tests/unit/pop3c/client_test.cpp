@@ -129,7 +129,10 @@ Outcome talk(std::vector<Turn> turns, std::string& fault, Security security = Se
   c.password = std::move(password);
   auto served = asio::co_spawn(context, play(*pair->second, std::move(turns), fault), asio::use_future);
   auto used = asio::co_spawn(context, use(std::move(pair->first), security, std::move(c), last, out), asio::use_future);
-  context.run();
+  // Not run(): the wheel's timer outlives the deadlines that were not needed.
+  const auto ready = [](auto& f) { return f.wait_for(std::chrono::seconds(0)) == std::future_status::ready; };
+  while ((!ready(served) || !ready(used)) && context.run_one() > 0) {
+  }
   served.get();
   used.get();
   return out;
