@@ -332,6 +332,18 @@ awaitable<Result<AppendOutcome>> UpstreamAuthority::append(std::string name, App
       request.body = &reader;
       auto call = (*lease)->append(request);
       done = co_await call.get();
+      const UpstreamLink::Line& line = lease->line();
+      if (!done && done.error().code == Errc::refused && line.selected == name && !line.writable) {
+        // Courier 5.0: "NO Current box is selected READ-ONLY.", where others append whatever is open.
+        wire::imap::cmd::Select open_for_writing;
+        Selecting selecting = start_select(*lease, name, open_for_writing);
+        auto now = co_await finish_select(*lease, name, selecting);
+        if (!now) co_return now.error();
+        PreparedReader from_the_start(item.body);
+        request.body = &from_the_start;
+        auto again = (*lease)->append(request);
+        done = co_await again.get();
+      }
     }
     if (done) {
       if (done->uid) {
