@@ -169,17 +169,23 @@ TEST_P(FailEveryIo, leaves_the_state_before_or_after) {
     Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
     if (!a) a = Account::open(env, directory, options);  // fails once only
     ASSERT_TRUE(a) << a.error().describe();
+    auto look = [&] {
+      env.pause(true);
+      std::string text = describe(**a);
+      env.pause(false);
+      return text;
+    };
     size_t acknowledged = 0, done = 0;
     for (; done < steps.size(); ++done) {
       Result<void> r = steps[done].run(**a);
       if (!r) {
         // Nothing of it is seen; a raised epoch and a checkpoint's own frame change nothing that can be.
-        EXPECT_EQ(describe(**a), states[done]) << steps[done].name;
+        EXPECT_EQ(look(), states[done]) << steps[done].name;
         if ((*a)->failed()) break;
         r = steps[done].run(**a);
         ASSERT_TRUE(r) << steps[done].name << ": " << r.error().describe();
       }
-      EXPECT_EQ(describe(**a), states[done + 1]) << steps[done].name;
+      EXPECT_EQ(look(), states[done + 1]) << steps[done].name;
       if ((*a)->durable() == (*a)->appended()) acknowledged = done + 1;
     }
     completed = env.operations() < n;
@@ -204,6 +210,42 @@ INSTANTIATE_TEST_SUITE_P(Faults, FailEveryIo,
                          testing::Values(FailureCase{"io", Errc::io, false}, FailureCase{"short_write", Errc::io, true},
                                          FailureCase{"no_space", Errc::no_space, true}),
                          [](const auto& i) { return i.param.name; });
+
+TEST(FailEveryIoOfOpening, fails_or_shows_everything) {
+  FaultEnv env;
+  std::string expected_state;
+  {
+    Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+    ASSERT_TRUE(a);
+    std::vector<Step> steps = scenario();
+    for (size_t i = 0; i + 1 < steps.size(); ++i) ASSERT_TRUE(steps[i].run(**a));  // all but close
+    expected_state = describe(**a);
+    ASSERT_TRUE((*a)->sync());
+    // Half of a write that was never acknowledged.
+    env.fail(env.operations() + 1, Errc::io, true);
+    env.die(env.operations() + 1);
+    ASSERT_FALSE(create_mailbox(**a, "Torn"));
+  }
+  bool completed = false;
+  for (uint64_t n = 1; !completed; ++n) {
+    SCOPED_TRACE("I/O " + std::to_string(n));
+    ASSERT_LT(n, 500u);
+    std::unique_ptr<FaultEnv> boot = env.image(Survives::all);
+    boot->fail(n);
+    Result<std::unique_ptr<Account>> a = Account::open(*boot, directory, later());
+    if (!a) {
+      EXPECT_EQ(a.error().code, Errc::io);
+      a = Account::open(*boot, directory, later());
+    }
+    ASSERT_TRUE(a) << a.error().describe();
+    EXPECT_TRUE((*a)->open_report().damage.empty());
+    (void)describe(**a);  // a body may fail to be read, once
+    completed = boot->operations() < n;
+    EXPECT_EQ(describe(**a), expected_state);
+    ASSERT_TRUE(create_mailbox(**a, "Next"));
+    ASSERT_TRUE((*a)->close());
+  }
+}
 
 struct CrashCase {
   const char* name;

@@ -40,14 +40,14 @@ struct FaultEnv::Disk {
   uint64_t operations = 0, fail_at = 0, die_at = 0;
   Errc code = Errc::io;
   bool partly = false;
-  bool in_hook = false;
+  bool in_hook = false, paused = false;
   std::function<void()> hook;
   int64_t time = 1'700'000'000;
   std::mt19937_64 random{1};
 
   // What the operation meets: nothing, or a failure.
   std::optional<Failure> next() {
-    if (in_hook) return {};
+    if (in_hook || paused) return {};
     if (hook) {
       in_hook = true;
       hook();
@@ -111,6 +111,7 @@ void FaultEnv::fail(uint64_t operation, Errc code, bool partly) {
   disk_->code = code;
   disk_->partly = partly;
 }
+void FaultEnv::pause(bool on) { disk_->paused = on; }
 void FaultEnv::die(uint64_t operation) { disk_->die_at = operation; }
 void FaultEnv::heal() { disk_->fail_at = disk_->die_at = disk_->operations = 0; }
 uint64_t FaultEnv::operations() const { return disk_->operations; }

@@ -28,7 +28,8 @@ class FaultEnv final : public Env {
   // How an operation fails: `code`, and a write may have put down its first bytes.
   void fail(uint64_t operation, Errc code = Errc::io, bool partly = false);
   void die(uint64_t operation);
-  void heal();  // and operations count from 0 again
+  void pause(bool on);  // while on, nothing fails and nothing counts: a test looks
+  void heal();          // and operations count from 0 again
   uint64_t operations() const;
   void on_operation(std::function<void()> hook);  // before each one takes effect; operations inside do not count
 
