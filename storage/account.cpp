@@ -87,6 +87,13 @@ MailboxSnapshotPtr Account::Impl::snapshot(MailboxKey key) {
   return c.snapshot;
 }
 
+std::optional<std::string> Account::Impl::annotation(const std::string& name) const {
+  const auto& there = state_.annotations();
+  const auto at = there.find(name);
+  if (at == there.end()) return {};
+  return at->second;
+}
+
 MailboxTreePtr Account::Impl::tree() {
   if (!tree_) tree_ = std::make_shared<MailboxTree>(state_.tree());
   return tree_;
@@ -116,6 +123,7 @@ Result<std::unique_ptr<Account>> Account::open(Env& env, const std::filesystem::
 
 const OpenReport& Account::open_report() const { return impl_->report(); }
 MailboxTreePtr Account::tree() const { return impl_->tree(); }
+std::optional<std::string> Account::annotation(const std::string& name) const { return impl_->annotation(name); }
 MailboxSnapshotPtr Account::snapshot(MailboxKey key) const { return impl_->snapshot(key); }
 std::optional<SyncCursor> Account::cursor(MailboxKey key) const { return impl_->state().cursor(key); }
 bool Account::has_body(const Sha256& name) const {

@@ -60,6 +60,7 @@ class Account {
   MailboxTreePtr tree() const;
   MailboxSnapshotPtr snapshot(MailboxKey key) const;  // null: no such mailbox
   std::optional<SyncCursor> cursor(MailboxKey key) const;
+  std::optional<std::string> annotation(const std::string& name) const;
   bool has_body(const Sha256& name) const;
   // The UIDVALIDITY that a mailbox created now under `name` must exceed (0: never seen), so that none is ever reused.
   UidValidity highest_uid_validity(std::string_view name) const;

@@ -25,7 +25,7 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   SnapshotDirectory& d = file->directory();
   account_ = file->header().account;
   base.lsn = file->header().lsn;
-  state_.restore(std::move(d.subscriptions), std::move(d.validities), d.next_key, d.epoch);
+  state_.restore(std::move(d.subscriptions), std::move(d.annotations), std::move(d.validities), d.next_key, d.epoch);
   for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
   state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
   bodies_->set_base([this, section = d.bodies] { return load_bodies(section); });
@@ -127,6 +127,7 @@ Result<void> Account::Impl::write_snapshot(Lsn lsn) {
   SnapshotDirectory d;
   d.segments = files_.names();
   d.subscriptions = state_.subscriptions();
+  d.annotations = state_.annotations();
   d.validities = state_.validities();
   d.next_key = state_.next_key();
   d.epoch = std::max(state_.epoch(), epoch_);

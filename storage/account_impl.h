@@ -30,6 +30,7 @@ class Account::Impl {
   Result<void> raise_epoch(Epoch e);
   MailboxSnapshotPtr snapshot(MailboxKey key);
   MailboxTreePtr tree();
+  std::optional<std::string> annotation(const std::string& name) const;
   Result<BodyReader> open_body(const Sha256& name);  // any thread
   Result<void> checkpoint();
 

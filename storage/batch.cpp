@@ -175,6 +175,14 @@ void Batch::subscribe(std::string_view name, bool on) {
   (void)impl_->put(record::Subscription{std::string(name), on});  // of this size it cannot be refused
 }
 
+void Batch::annotate(std::string_view name, std::string_view value) {
+  const auto& there = impl_->layer.annotations();
+  const auto at = there.find(std::string(name));
+  if (name.size() > max_name || value.size() > max_name) return;
+  if (at == there.end() ? value.empty() : at->second == value) return;
+  (void)impl_->put(record::Annotation{MailboxKey(0), std::string(name), std::string(value)});  // as above
+}
+
 Result<Sha256> Batch::add_body(PreparedBody body) {
   Sha256 name = body.name();
   Result<bool> there = impl_->has_body(name);

@@ -24,6 +24,8 @@ class Batch {
   Result<void> reset_mailbox(MailboxKey key, UidValidity validity, Uid uid_next, ModSeq highest_modseq,
                              ModSeqMode mode);
   void subscribe(std::string_view name, bool on);
+  // A fact of the account that must travel with its directory; an empty value removes it. Short: at most 4,096 bytes.
+  void annotate(std::string_view name, std::string_view value);
 
   // Adds the bytes, or finds that the account has them already. Cheap to call for a duplicate.
   Result<Sha256> add_body(PreparedBody body);

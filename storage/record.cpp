@@ -288,6 +288,20 @@ Op get_subscription(Reader& in) {
   return s;
 }
 
+void put(Buffer& out, const Annotation& a) {
+  out.put<uint64_t>(a.mailbox.value);
+  out.put_text(a.name);
+  out.put_text(a.value);
+}
+
+Op get_annotation(Reader& in) {
+  Annotation a;
+  a.mailbox = MailboxKey(in.get<uint64_t>());
+  a.name = in.text();
+  a.value = in.text();
+  return a;
+}
+
 void put(Buffer& out, const Cursor& c) {
   out.put<uint64_t>(c.mailbox.value);
   encode_cursor(out, c.cursor);
@@ -303,9 +317,10 @@ Op get_cursor(Reader& in) {
 }  // namespace
 
 FrameKind kind_of(const Op& op) {
-  static constexpr FrameKind kinds[] = {
-      FrameKind::message,      FrameKind::body_link, FrameKind::flags, FrameKind::expunge,    FrameKind::mailbox,
-      FrameKind::subscription, FrameKind::cursor,    FrameKind::epoch, FrameKind::checkpoint, FrameKind::annotation};
+  static constexpr FrameKind kinds[] = {FrameKind::message,    FrameKind::body_link, FrameKind::flags,
+                                        FrameKind::expunge,    FrameKind::mailbox,   FrameKind::subscription,
+                                        FrameKind::cursor,     FrameKind::epoch,     FrameKind::checkpoint,
+                                        FrameKind::annotation, FrameKind::annotation};
   return kinds[op.index()];
 }
 
@@ -352,7 +367,8 @@ Result<Op> decode(const FrameHeader& header, std::span<const uint8_t> payload) {
       op = Checkpoint{Lsn(in.get<uint64_t>())};
       break;
     case FrameKind::annotation:
-      return Op(Nothing{});
+      op = get_annotation(in);
+      break;
     default:
       if (header.flags & ignorable) return Op(Nothing{});
       return Failure(Errc::unsupported, "frame of an unknown kind");

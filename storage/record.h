@@ -57,6 +57,11 @@ struct Subscription {
   bool on = false;
 };
 
+struct Annotation {
+  MailboxKey mailbox;       // 0: of the account
+  std::string name, value;  // an empty value removes it
+};
+
 struct Cursor {
   MailboxKey mailbox;
   SyncCursor cursor;
@@ -73,7 +78,7 @@ struct Checkpoint {
 struct Nothing {};  // reserved or unknown, and ignorable
 
 using Op = std::variant<Message, BodyLink, FlagUpdate, Expunge, Mailbox, Subscription, Cursor, EpochRaised, Checkpoint,
-                        Nothing>;
+                        Annotation, Nothing>;
 
 FrameKind kind_of(const Op& op);
 void encode(Buffer& out, const Op& op);

@@ -179,6 +179,11 @@ void SnapshotDirectory::encode(Buffer& out) const {
     put_cursor(out, slot.mailbox ? slot.mailbox->cursor() : slot.cursor);
     put_section(out, slot.section);
   }
+  out.put_varint(annotations.size());
+  for (const auto& [name, value] : annotations) {
+    out.put_text(name);
+    out.put_text(value);
+  }
 }
 
 Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> bytes) {
@@ -205,6 +210,11 @@ Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> byt
     slot.info = get_info(in, key);
     slot.cursor = get_cursor(in);
     slot.section = get_section(in);
+  }
+  // The first snapshots ended here.
+  for (size_t n = in.at_end() ? 0 : in.count(2); n > 0; --n) {
+    std::string name(in.text());
+    d.annotations[name] = in.text();
   }
   if (!in.ok()) return damaged("directory");
   return d;

@@ -32,6 +32,7 @@ struct SnapshotHeader {
 struct SnapshotDirectory {
   std::vector<SegmentName> segments;
   std::set<std::string> subscriptions;
+  std::map<std::string, std::string> annotations;
   std::map<std::string, UidValidity> validities;
   MailboxKey next_key;
   Epoch epoch;

@@ -69,6 +69,12 @@ const std::set<std::string>& AccountState::subscriptions() const {
   return base_ ? base_->subscriptions() : none;
 }
 
+const std::map<std::string, std::string>& AccountState::annotations() const {
+  static const std::map<std::string, std::string> none;
+  if (annotations_) return *annotations_;
+  return base_ ? base_->annotations() : none;
+}
+
 UidValidity AccountState::highest_validity(std::string_view name) const {
   UidValidity below = base_ ? base_->highest_validity(name) : UidValidity(0);
   auto it = validities_.find(normal(name));
@@ -83,9 +89,10 @@ MailboxTree AccountState::tree() const {
   return t;
 }
 
-void AccountState::restore(std::set<std::string> subscriptions, std::map<std::string, UidValidity> validities,
-                           MailboxKey next, Epoch epoch) {
+void AccountState::restore(std::set<std::string> subscriptions, std::map<std::string, std::string> annotations,
+                           std::map<std::string, UidValidity> validities, MailboxKey next, Epoch epoch) {
   subscriptions_ = std::move(subscriptions);
+  annotations_ = std::move(annotations);
   validities_ = std::move(validities);
   next_key_ = next;
   epoch_ = epoch;
@@ -95,6 +102,7 @@ void AccountState::merge(AccountState layer) {
   for (MailboxKey key : layer.removed_) slots_.erase(key);
   for (auto& [key, s] : layer.slots_) slots_[key] = std::move(s);
   if (layer.subscriptions_) subscriptions_ = std::move(layer.subscriptions_);
+  if (layer.annotations_) annotations_ = std::move(layer.annotations_);
   for (const auto& [name, v] : layer.validities_) note_validity(name, v);
   next_key_ = std::max(next_key_, layer.next_key_);
   raise_epoch(layer.epoch_);
@@ -168,6 +176,17 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                             subscriptions_->insert(normal(s.name));
                           } else {
                             subscriptions_->erase(normal(s.name));
+                          }
+                          return {};
+                        },
+                        [&](record::Annotation& a) -> std::optional<std::string> {
+                          // Those of mailboxes come with METADATA; until then their frames are only kept.
+                          if (a.mailbox.value != 0) return {};
+                          if (!annotations_) annotations_ = annotations();
+                          if (a.value.empty()) {
+                            annotations_->erase(a.name);
+                          } else {
+                            (*annotations_)[a.name] = std::move(a.value);
                           }
                           return {};
                         },

@@ -47,6 +47,7 @@ class AccountState {
   std::shared_ptr<const MailboxState> mailbox(MailboxKey key) const;  // loads; null: none, or it cannot be read
   std::optional<SyncCursor> cursor(MailboxKey key) const;
   const std::set<std::string>& subscriptions() const;
+  const std::map<std::string, std::string>& annotations() const;  // of the account
   UidValidity highest_validity(std::string_view name) const;
   MailboxKey next_key() const { return next_key_; }
   Epoch epoch() const { return epoch_; }
@@ -56,8 +57,8 @@ class AccountState {
   const std::map<MailboxKey, Slot>& slots() const { return slots_; }
   const std::map<std::string, UidValidity>& validities() const { return validities_; }
   void restore(MailboxKey key, Slot slot) { slots_[key] = std::move(slot); }
-  void restore(std::set<std::string> subscriptions, std::map<std::string, UidValidity> validities, MailboxKey next,
-               Epoch epoch);
+  void restore(std::set<std::string> subscriptions, std::map<std::string, std::string> annotations,
+               std::map<std::string, UidValidity> validities, MailboxKey next, Epoch epoch);
   void moved(MailboxKey key, SectionRef section) { slots_[key].section = section; }
   void raise_epoch(Epoch e) { epoch_ = std::max(epoch_, e); }
 
@@ -73,6 +74,7 @@ class AccountState {
   mutable std::map<MailboxKey, Slot> slots_;  // keys ascend in order of creation; loading fills them in
   std::set<MailboxKey> removed_;              // of a layer
   std::optional<std::set<std::string>> subscriptions_;
+  std::optional<std::map<std::string, std::string>> annotations_;
   std::map<std::string, UidValidity> validities_;  // the highest that each name ever had
   MailboxKey next_key_{1};
   Epoch epoch_;

@@ -15,6 +15,9 @@
 
 namespace gateway::source {
 
+// The account's annotation that holds the prefix of its personal namespace.
+inline const std::string prefix_annotation = "namespace-prefix";
+
 class Copy {
  public:
   Copy(asio::any_io_executor core, asio::thread_pool& pool, std::unique_ptr<storage::Account> store);

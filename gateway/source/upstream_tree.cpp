@@ -78,6 +78,12 @@ awaitable<Result<void>> UpstreamAuthority::learn_namespaces(imapc::Connection& c
     }
   }
   prefix_ = told->personal.empty() ? std::string() : told->personal.front().prefix;
+  // The copy keeps it: after the commit nobody else can tell.
+  storage::Batch batch = copy_.store().begin();
+  batch.annotate(prefix_annotation, *prefix_);
+  if (!batch.empty()) {
+    if (auto lsn = copy_.apply(std::move(batch)); !lsn) co_return lsn.error();
+  }
   // A personal namespace inside a foreign prefix stays personal.
   std::erase_if(foreign_, [&](const std::string& f) { return !prefix_->empty() && prefix_->starts_with(f); });
   co_return Result<void>();

@@ -61,19 +61,9 @@ char UserAccount::separator() const {
   return inbox ? inbox->separator : default_separator;
 }
 
-// What the source's NAMESPACE said is not asked again after the commit: names below INBOX then tell the prefix.
+// What the source's NAMESPACE said; the copy keeps it.
 const std::string& UserAccount::prefix() const {
-  if (source_ && source_->prefix()) {
-    prefix_ = *source_->prefix();
-    return prefix_;
-  }
-  const std::string below = std::string("INBOX") + separator();
-  const auto tree = copy_.store().tree();
-  bool all = tree->mailboxes.size() > 1;
-  for (const MailboxInfo& m : tree->mailboxes) {
-    all = all && (m.name == "INBOX" || m.name.starts_with(below));
-  }
-  prefix_ = all ? below : std::string();
+  prefix_ = copy_.store().annotation(prefix_annotation).value_or(std::string());
   return prefix_;
 }
 

@@ -12,6 +12,7 @@ std::string describe(const Account& account) {
   std::ostringstream out;
   MailboxTreePtr tree = account.tree();
   for (const std::string& s : tree->subscriptions) out << "sub " << s << '\n';
+  if (auto prefix = account.annotation("namespace-prefix")) out << "prefix " << *prefix << '\n';
   for (const MailboxInfo& m : tree->mailboxes) {
     out << "box " << m.key.value << ' ' << m.name << ' ' << m.attributes << " v" << m.uid_validity.value << " n"
         << m.uid_next.value << " h" << m.highest_modseq.value << " m" << static_cast<int>(m.mode) << " r"

@@ -34,6 +34,7 @@ class CheckpointTest : public testing::Test {
     }
     Batch b = account_->begin();
     b.subscribe("Gone", true);
+    b.annotate("namespace-prefix", "INBOX.");
     b.set_cursor(keys_[0], {UidValidity(1), Uid(2), ModSeq(3), 4, {}, true});
     EXPECT_TRUE(account_->commit(std::move(b)));
   }

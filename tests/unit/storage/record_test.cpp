@@ -57,6 +57,8 @@ std::vector<Op> all() {
           mailbox(MailboxAction::create),
           change,
           Subscription{"Sent", true},
+          Annotation{MailboxKey(0), "namespace-prefix", "INBOX."},
+          Annotation{MailboxKey(7), "/private/comment", ""},
           Cursor{MailboxKey(1), c},
           EpochRaised{Epoch(4)},
           Checkpoint{Lsn(9)}};
