@@ -11,13 +11,13 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "live"))
 import harness  # noqa: E402
-import measure  # noqa: E402  (fixtures/peers)
 
 USER = "user1"
 
@@ -40,6 +40,14 @@ dsync_commit_msgs_interval = 1000000
     with open(path, "w") as out:
         out.write(text)
     return ["doveadm", "-c", path, "backup", "-R", "-u", USER, "imapc:"]
+
+
+def measured(command, servers, output):
+    """The figures of measure.py."""
+    given = [word for name, pids in servers.items() for word in ("--server", name + "=" + ",".join(map(str, pids)))]
+    done = subprocess.run([sys.executable, "-S", os.path.join(harness.PEERS, "measure.py"), *given, "--output", output,
+                           "--", *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return json.loads(done.stderr)
 
 
 def main():
@@ -81,13 +89,11 @@ def main():
             gateway.cli("user", "add", USER, "--upstream", "old")
             tools = {"dsync": dsync_command(peers, source, root),
                      "fairlead": [given.binary, "--config", gateway.config, "sync", USER]}
-            quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                     (os.POSIX_SPAWN_OPEN, 2, os.path.join(root, "output"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)]
             for run in ("first", "unchanged", "after 1 %"):
                 if run == "after 1 %":
                     harness.touch(USER, peers.port(source), 0.01, given.folders)
                 for tool, command in tools.items():
-                    figures = measure.run(command, {"source": peers.pids(source)}, file_actions=quiet)
+                    figures = measured(command, {"source": peers.pids(source)}, os.path.join(root, "output"))
                     rows.append({"source": source, "tool": tool, "run": run, **figures})
                     print("%-8s %-9s %-10s exit %d  wall %6.2f  cpu %6.2f  peak %5.1f MiB  source cpu %5.2f" % (
                         source, tool, run, figures["status"], figures["wall"], figures["cpu"], figures["peak_mib"],
