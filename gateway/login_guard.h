@@ -21,7 +21,7 @@ class LoginGuard {
     size_t entries = 100'000;
   };
 
-  LoginGuard() = default;
+  LoginGuard() : LoginGuard(Limits()) {}
   explicit LoginGuard(Limits limits) : limits_(limits) {}
 
   // Every attempt counts as failed until it is known better, so that guesses made at once do not all slip through.
