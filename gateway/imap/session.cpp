@@ -1,24 +1,15 @@
 #include "gateway/imap/session.h"
 
-#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
-#include <sstream>
-
 #include "gateway/imap/commands.h"
-#include "wire/net/wheel.h"
+#include "gateway/imap/session_limits.h"
 
 namespace gateway::imap {
 namespace {
 
 // How many times the silence allowed before a login all of it may take: a stranger who sends a byte a minute goes too.
 constexpr int stranger_patience = 3;
-// Before a login a stranger gets little memory.
-constexpr wire::imap::FramerLimits stranger_limits{.max_line = 8 * 1024,
-                                                   .max_inline_literal = 8 * 1024,
-                                                   .max_literals = 10,
-                                                   .max_inline_total = 16 * 1024,
-                                                   .max_discard = 64 * 1024};
 
 }  // namespace
 
@@ -194,72 +185,6 @@ awaitable<std::optional<std::string>> Session::read_line() {
   co_return std::string(framer_.frame().text);
 }
 
-// --- literals
-
-awaitable<void> Session::on_literal() {
-  const wire::imap::AnnouncedLiteral literal = framer_.announced();
-  auto append = wire::imap::cmd::parse_append_so_far(framer_.text(), framer_.literals_so_far());
-  if (append && (static_cast<uint8_t>(state_) & 6) != 0) {
-    auto refusal = co_await prepare_append(*append);
-    if (refusal) {
-      refuse_literal("APPEND", append->mailbox.octets, *refusal);
-      co_return;
-    }
-    framer_.stream();
-  } else if (literal.size >
-             (state_ == State::not_authenticated ? stranger_limits : wire::imap::FramerLimits()).max_inline_literal) {
-    refuse_literal(std::string(), std::string(), Reply{Condition::bad, Code::limit, "Literal is too large here"});
-    co_return;
-  }
-  if (literal.synchronizing) out_ += "+ OK\r\n";
-}
-
-void Session::refuse_literal(std::string command, std::string mailbox, const Reply& reply) {
-  access_ = AccessRecord();
-  access_.command = std::move(command);
-  access_.mailbox = std::move(mailbox);
-  command_start_ = std::chrono::steady_clock::now();
-  bytes_out_before_ = stream_->bytes_written() + out_.size();
-  finish_command(wire::imap::tag_of(framer_.text()), reply);
-  framer_.refuse();
-}
-
-// What can be known before the message is sent is answered before (RFC 3501 6.3.11).
-awaitable<std::optional<Reply>> Session::prepare_append(const wire::imap::cmd::Append& append) {
-  incoming_.reset();
-  if (append.messages.size() != 1) co_return Reply::no(Code::cannot, "One message at a time, please");
-  const auto& message = append.messages.back();
-  if (message.binary) co_return Reply::no(Code::unknown_cte, "Binary literals are not supported");
-  if (message.size == 0) co_return Reply::no(Code::cannot, "A message cannot be empty");
-  if (message.size > environment_->config->max_append_bytes) {
-    co_return Reply::no(Code::too_big, "Message is larger than this server takes");
-  }
-  for (const std::string& keyword : message.flags.flags.keywords) {
-    if (keyword.starts_with('\\')) co_return Reply::bad("Unknown system flag");
-  }
-  access_.command = "APPEND";
-  auto tree = co_await account_->tree();
-  if (!tree) co_return reply_to(tree.error(), asker());
-  const storage::MailboxInfo* box = (*tree)->find(append.mailbox.octets);
-  if (!box || (box->attributes & storage::non_existent)) co_return Reply::no(Code::try_create, "No such mailbox");
-  if (box->attributes & storage::no_select) co_return Reply::no(Code::cannot, "Mailbox cannot hold messages");
-  incoming_.emplace(IncomingMessage{account_->new_body(), 0, false, std::nullopt});
-  co_return std::nullopt;
-}
-
-void Session::on_chunk() {
-  const std::string_view chunk = framer_.chunk();
-  incoming_->size += chunk.size();
-  if (incoming_->nul || incoming_->failed) return;  // drained: the answer is due after the last byte
-  if (chunk.find('\0') != std::string_view::npos) {
-    incoming_->nul = true;
-    incoming_->writer.discard();
-    return;
-  }
-  auto written = incoming_->writer.write(wire::base::as_bytes(chunk));
-  if (!written) incoming_->failed = written.error();
-}
-
 // --- commands
 
 awaitable<void> Session::execute() {
@@ -360,164 +285,6 @@ void Session::log_out(std::string bye) {
   wire::imap::Writer w(out_);
   w.raw("* BYE ").text(bye).crlf();
   state_ = State::logout;
-}
-
-// --- login and account
-
-awaitable<Reply> Session::log_in(std::string user, std::string authzid, std::string password) {
-  if (!login_allowed()) {
-    OPENSSL_cleanse(password.data(), password.size());
-    co_return Reply::no(Code::privacy_required, "Use STARTTLS first");
-  }
-  auto account = co_await environment_->login->login(user, authzid, password, client_address_, stream_->is_tls());
-  OPENSSL_cleanse(password.data(), password.size());
-  if (!account) {
-    const Failure& why = account.error();
-    if (why.code != Errc::auth) co_return reply_to(why, Asker{user, client_address_, "LOGIN"});
-    spdlog::info("client {}: login of {} refused", client_address_, wire::base::escape(user));
-    co_await wire::net::sleep_for(environment_->after_wrong_password);
-    if (++wrong_passwords_ >= environment_->wrong_passwords) log_out("Too many failed logins");
-    co_return Reply::no(Code::authentication_failed, "User or password is wrong");
-  }
-  auto admitted = ticket_->set_user((*account)->user());
-  if (!admitted) co_return reply_to(admitted.error(), Asker{user, client_address_, "LOGIN"});
-  account_ = std::move(*account);
-  state_ = State::authenticated;
-  framer_.set_limits(wire::imap::FramerLimits());
-  // Also on the same core: run() is simply entered again there.
-  moves_to_ = account_->executor();
-  RespCode code(Code::capability);
-  std::istringstream words(capability_text(*this));
-  for (std::string word; words >> word;) code.capabilities.add(word);
-  co_return Reply::ok(std::move(code), "Logged in");
-}
-
-void Session::continue_on(asio::any_io_executor core) {
-  pushes_.reset();
-  if (ticket_) ticket_->on_leave([](const std::string&) {});
-  if (core != stream_->executor()) stream_->rebind(core);
-  moves_to_.reset();
-}
-
-void Session::attach_account() { account_->add_watcher(this); }
-
-void Session::detach() {
-  unselect();
-  if (pushes_) pushes_->cancel_all();
-  if (account_ && greeted_ && !moves_to_) account_->remove_watcher(this);
-  ticket_.reset();
-}
-
-awaitable<Result<void>> Session::start_tls(std::string reply) {
-  if (!input_.empty()) co_return Failure(Errc::refused, "Commands may not follow STARTTLS in the same breath");
-  co_await flush();
-  std::string().swap(buffer_);
-  auto done = co_await stream_->start_tls_server(environment_->tls, std::move(reply), patience());
-  if (!done) co_return done.error();
-  ticket_->set_tls();
-  co_return Result<void>();
-}
-
-void Session::enable_condstore() {
-  if (condstore_) return;
-  condstore_ = true;
-  if (!selected_) return;
-  out_ += "* OK [HIGHESTMODSEQ ";
-  append_number(out_, selected_->view.shown()->info().highest_modseq.value);
-  out_ += "] Highest\r\n";
-}
-
-void Session::enable_qresync() {
-  enable_condstore();
-  qresync_ = true;
-}
-
-// --- the selected mailbox
-
-void Session::select(source::MailboxPtr box, bool writable, Uid recent_from) {
-  auto snapshot = box->current();
-  selected_.emplace(Selected{std::move(box), View(std::move(snapshot), recent_from), writable});
-  selected_->box->add_watcher(this);
-  state_ = State::selected;
-  ticket_->set_mailbox(selected_->box->info().name);
-}
-
-void Session::unselect() {
-  if (!selected_) return;
-  selected_->box->remove_watcher(this);
-  selected_.reset();
-  if (state_ == State::selected) state_ = State::authenticated;
-  if (ticket_) ticket_->set_mailbox(std::string());
-}
-
-void Session::advance(bool may_expunge) {
-  if (!selected_ || state_ == State::logout) return;
-  if (selected_->box->gone()) {
-    if (idling_) log_out("The selected mailbox is gone");
-    return;
-  }
-  const bool writable = selected_->writable;
-  const auto claim = [this, writable] {
-    return writable ? account_->claim_recent(selected_->box) : selected_->box->info().first_recent;
-  };
-  const auto newest = selected_->box->current();
-  selected_->view.advance(newest, wording(may_expunge), writable, claim, out_);
-}
-
-bool Session::change_to_push() const {
-  return idling_ && selected_ && (selected_->box->gone() || selected_->box->current() != selected_->view.shown());
-}
-
-awaitable<std::optional<std::string>> Session::idle_until_line() {
-  std::shared_ptr<void> watch;
-  if (selected_) watch = account_->watch_owner(selected_->box);
-  idling_ = true;
-  auto line = co_await read_line();
-  idling_ = false;
-  co_return line;
-}
-
-void Session::on_changed() {
-  if (idling_ && parked_) start_push();
-}
-
-void Session::must_leave(const std::string& why) {
-  if (state_ == State::logout) return;
-  leave_why_ = why;
-  if (parked_) start_push();
-}
-
-void Session::start_push() {
-  if (pushing_ || !pushes_) return;
-  pushing_ = true;
-  auto task = push(shared_from_this());
-  pushes_->spawn("imap push", std::move(task));
-}
-
-awaitable<void> Session::push(std::shared_ptr<Session> self) {
-  std::exception_ptr error;
-  try {
-    co_await self->push_changes();
-  } catch (...) {
-    error = std::current_exception();
-  }
-  self->pushing_ = false;
-  if (error) std::rethrow_exception(error);
-}
-
-// Beside the reader, which is parked: only here and until it wakes may anybody else write.
-awaitable<void> Session::push_changes() {
-  while (parked_ && state_ != State::logout) {
-    if (leave_why_) {
-      log_out(*leave_why_);
-    } else if (change_to_push()) {
-      advance(true);
-    } else {
-      co_return;
-    }
-    co_await flush();
-  }
-  if (state_ == State::logout) co_await stream_->shutdown(std::chrono::seconds(2));
 }
 
 }  // namespace gateway::imap
