@@ -11,7 +11,7 @@ using storage::Failure;
 namespace {
 
 // A batch is one write(2) and one unit of replay: large enough to make both cheap, small enough for memory.
-constexpr uint64_t batch_bytes = 4 << 20;
+constexpr uint64_t batch_bytes = 2 << 20;
 constexpr uint64_t bytes_beside_body = 200;
 
 }  // namespace
