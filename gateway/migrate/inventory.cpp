@@ -58,7 +58,10 @@ awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr acc
     auto call = c.get_quota_root("INBOX");
     auto roots = co_await call.get();
     for (const std::string& root : roots ? *roots : std::vector<std::string>()) {
-      if (root.find("()") != root.npos) continue;  // a root without a limit
+      // A root without a limit: "ROOT" () or, at Courier, "ROOT" and nothing.
+      const size_t list = root.rfind('(');
+      const bool limited = list != root.npos && root.find_first_not_of(" ", list + 1) != root.find(')', list);
+      if (!limited) continue;
       out.push_back({"quota", "the source limits the user's space (" + wire::base::escape(root) + ")"});
       break;
     }
