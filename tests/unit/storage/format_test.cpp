@@ -42,7 +42,7 @@ std::string text_of(const std::filesystem::path& path) {
 
 std::string dump(const std::vector<uint8_t>& bytes) {
   std::string out;
-  char buffer[16];
+  char buffer[32];
   for (size_t at = 0; at < bytes.size(); at += 16) {
     std::snprintf(buffer, sizeof buffer, "%04zx ", at);
     out += buffer;
