@@ -88,8 +88,16 @@ Result<void> Account::Impl::replay(LogScan& scan, LogPosition from, Lsn expected
 
 // Newest first, so that a crash in between leaves a torn tail again and never a hole that looks like damage.
 Result<void> Account::Impl::mend(LogScan& scan) {
-  if (!scan.torn()) return {};
   LogPosition end = scan.end();
+  if (scan.torn_header() && scan.torn_header()->first <= end.segment) {
+    const auto& [segment, header] = *scan.torn_header();
+    Result<std::unique_ptr<File>> file =
+        env_.open(files_.directory() / scan.segments()[segment].text(), Env::Mode::write);
+    if (!file) return file.error();
+    if (Result<void> r = (*file)->write_at(0, header.encode()); !r) return r;
+    if (Result<void> r = (*file)->sync(); !r) return r;
+  }
+  if (!scan.torn()) return {};
   bool keep = end.offset >= segment_header_size;
   for (size_t s = scan.segments().size(); s-- > end.segment + (keep ? 1 : 0);) {
     if (Result<void> r = env_.remove(files_.directory() / scan.segments()[s].text()); !r) return r;

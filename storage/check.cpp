@@ -185,6 +185,10 @@ Result<CheckReport> Check::run() {
             "LSN " + std::to_string(scan.next().value),
             "none needed: it was never acknowledged and is cut when opened");
   }
+  if (scan.torn_header() && until_ == Lsn(UINT64_MAX)) {
+    problem("an interrupted write of a segment's header", segments->at(scan.torn_header()->first).text(),
+            "none needed: it is written again when opened");
+  }
   if (Result<void> r = references(); !r) return r.error();
   if (Result<void> r = snapshot(); !r) return r.error();
   return std::move(report_);

@@ -163,7 +163,17 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     if (Result<void> r = flush(); !r) return r;
     expected_ = name.first;
   }
-  if (o->mended) lost(expected_, expected_, "damaged segment header", {s, 0});
+  if (o->mended) {
+    Result<bool> torn = have_account_ ? is_torn({s, 0}) : Result<bool>(false);
+    if (!torn) return torn.error();
+    if (*torn) {
+      torn_header_ = {s, *o->header};
+      torn_bytes_ += segment_header_size;
+      o->mended = false;
+    } else {
+      lost(expected_, expected_, "damaged segment header", {s, 0});
+    }
+  }
   end_header_ = o->header;
   end_mended_ = o->mended;
 

@@ -75,6 +75,8 @@ class LogScan {
   std::optional<SegmentHeader> end_header() const { return end_header_; }
   bool torn() const { return torn_; }  // everything after end() has to go
   uint64_t torn_bytes() const { return torn_bytes_; }
+  // A new segment whose frames came through a crash and whose header did not: it has to be written again.
+  const std::optional<std::pair<size_t, SegmentHeader>>& torn_header() const { return torn_header_; }
   Lsn synced() const { return synced_; }  // highest LSN known to have been durable
   // Where frames start that are not: they have to be made so before they count.
   const std::deque<std::pair<Lsn, LogPosition>>& unsynced() const { return unsynced_; }
@@ -111,6 +113,7 @@ class LogScan {
   LogPosition end_;
   std::optional<SegmentHeader> end_header_;
   bool end_mended_ = false;
+  std::optional<std::pair<size_t, SegmentHeader>> torn_header_;
   bool torn_ = false;
   uint64_t torn_bytes_ = 0, frames_ = 0, bytes_ = 0;
   std::optional<Lsn> synced_later_;  // by frames after the first bad one

@@ -241,6 +241,7 @@ TEST(FailEveryIoOfOpening, fails_or_shows_everything) {
     EXPECT_TRUE((*a)->open_report().damage.empty());
     (void)describe(**a);  // a body may fail to be read, once
     completed = boot->operations() < n;
+    boot->pause(true);
     EXPECT_EQ(describe(**a), expected_state);
     ASSERT_TRUE(create_mailbox(**a, "Next"));
     ASSERT_TRUE((*a)->close());
