@@ -77,7 +77,11 @@ Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Co
     r->work_.push_back(asio::make_work_guard(*r->contexts_.back()));
     executors.push_back(r->contexts_.back()->get_executor());
   }
-  source::Services services{*r->config_, *r->control_, r->env_, executors, *r->blocking_, nullptr, nullptr};
+  source::Services services{
+      *r->config_,   *r->control_,
+      r->env_,       executors,
+      *r->blocking_, std::make_shared<const quirks::LoadedRules>(quirks::load_rules(r->config_->quirk_rules)),
+      nullptr,       nullptr};
   services.warn = [&log](const std::string& user, const std::string& what) { log.warning(what, {{"user", user}}); };
   r->services_ = std::make_unique<source::Services>(std::move(services));
   r->registry_ = std::make_unique<source::Registry>(*r->services_);

@@ -120,7 +120,7 @@ awaitable<Result<VerifyReport::Mailbox>> compare_mailbox(UserAccountPtr account,
     imapc::Connection& c = *examined->lease;
     wire::imap::SequenceSet all;
     all.ranges.push_back({1, 0});
-    auto call = c.uid_fetch(source::full_listing(c, all, full), sink);
+    auto call = c.uid_fetch(account->source()->full_listing(c, all, full), sink);
     if (auto done = co_await call.get(); !done) co_return done.error();
   }
   if (full && box) {

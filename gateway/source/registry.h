@@ -10,6 +10,7 @@
 #include "gateway/config/config.h"
 #include "gateway/control/control.h"
 #include "gateway/source/account.h"
+#include "quirks/rules.h"
 #include "storage/env.h"
 #include "wire/net/asio.h"
 #include "wire/net/wheel.h"
@@ -23,8 +24,9 @@ struct Services {
   const config::Config& config;
   control::Control& control;
   storage::Env& env;
-  std::vector<asio::any_io_executor> cores;  // one io_context each
-  asio::thread_pool& blocking;               // syncs, cold reads, the control database
+  std::vector<asio::any_io_executor> cores;          // one io_context each
+  asio::thread_pool& blocking;                       // syncs, cold reads, the control database
+  std::shared_ptr<const quirks::LoadedRules> rules;  // built-in and configured
   class Registry* registry = nullptr;
   // Words for the log; any thread.
   std::function<void(const std::string& user, const std::string& what)> warn;

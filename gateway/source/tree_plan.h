@@ -40,8 +40,8 @@ struct TreePlan {
   }
 };
 
-// A name that is gone and a name that is new are one mailbox renamed when MAILBOXID says so, or when it is not told, the
-// UIDVALIDITY is the same, no other mailbox has that UIDVALIDITY, and UIDNEXT has not gone down.
+// A name that is gone and a name that is new are one mailbox renamed when MAILBOXID says so, or when it is not told,
+// the UIDVALIDITY is the same, no other mailbox has that UIDVALIDITY, and UIDNEXT has not gone down.
 TreePlan plan_tree(const storage::MailboxTree& copy, const std::vector<SourceMailbox>& source,
                    const std::vector<std::string>& subscriptions);
 

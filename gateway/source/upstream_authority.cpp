@@ -7,6 +7,7 @@
 
 #include "gateway/source/listing_sink.h"
 #include "gateway/source/upstream_connect.h"
+#include "gateway/source/upstream_quirks.h"
 
 namespace gateway::source {
 
@@ -31,8 +32,7 @@ UpstreamAuthority::UpstreamAuthority(Copy& copy, Services& services, asio::any_i
       upstream_(upstream),
       user_(std::move(user)),
       link_(
-          core, [this] { return connect_as(services_, core_, upstream_, user_, login_password_); },
-          upstream.max_per_user),
+          core, [this] { return connect(); }, upstream.max_per_user),
       tasks_(core,
              [this](const std::string& task, std::exception_ptr error) {
                services_.warn(user_, task + ": " + wire::net::describe(error));
@@ -42,6 +42,20 @@ UpstreamAuthority::UpstreamAuthority(Copy& copy, Services& services, asio::any_i
       watch_ended_(core) {}
 
 UpstreamAuthority::~UpstreamAuthority() { OPENSSL_cleanse(login_password_.data(), login_password_.size()); }
+
+awaitable<Result<std::unique_ptr<imapc::Connection>>> UpstreamAuthority::connect() {
+  auto made = co_await connect_as(services_, core_, upstream_, user_, login_password_);
+  if (!made || !services_.rules) co_return made;
+  profile_ = quirks::profile_for(services_.rules->rules, evidence_of(upstream_, **made));
+  distrusted_ = distrusted_capabilities(profile_);
+  if (profile_.select_instead_of_examine) examine_keeps_uid_validity_ = false;
+  co_return made;
+}
+
+bool UpstreamAuthority::offers(const imapc::Connection& c, std::string_view capability) const {
+  const bool trusted = std::find(distrusted_.begin(), distrusted_.end(), capability) == distrusted_.end();
+  return trusted && c.capabilities().has(capability);
+}
 
 bool UpstreamAuthority::is_broken(const Failure& f) { return f.code == Errc::closed || f.code == Errc::timeout; }
 
@@ -62,8 +76,7 @@ awaitable<Result<UpstreamAuthority::Examined>> UpstreamAuthority::examine(std::s
   if (!lease) co_return lease.error();
   wire::imap::cmd::Select request;
   request.examine = examine_keeps_uid_validity_;
-  const auto& offers = (*lease)->capabilities();
-  request.condstore = offers.has("CONDSTORE") || offers.has("QRESYNC");
+  request.condstore = has_numbers(**lease);
   Selecting selecting = start_select(*lease, name, request);
   auto now = co_await finish_select(*lease, name, selecting);
   if (!now) co_return now.error();

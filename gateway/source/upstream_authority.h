@@ -16,12 +16,10 @@
 #include "gateway/source/tree_plan.h"
 #include "gateway/source/upstream_link.h"
 #include "imapc/list.h"
+#include "quirks/profile.h"
 #include "wire/net/tasks.h"
 
 namespace gateway::source {
-
-// FETCH of everything a copy keeps of a message; with `bodies`, BODY.PEEK[] too.
-wire::imap::cmd::Fetch full_listing(const imapc::Connection& c, wire::imap::SequenceSet set, bool bodies);
 
 class UpstreamAuthority final : public Authority, public std::enable_shared_from_this<UpstreamAuthority> {
  public:
@@ -49,6 +47,12 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   void set_login_password(std::string password) { login_password_ = std::move(password); }
   // The prefix of the personal namespace, once the server has been asked.
   const std::optional<std::string>& prefix() const { return prefix_; }
+
+  // Whether the server offers it and no quirk rule says otherwise.
+  bool offers(const imapc::Connection& c, std::string_view capability) const;
+  bool has_numbers(const imapc::Connection& c) const { return offers(c, "CONDSTORE") || offers(c, "QRESYNC"); }
+  // FETCH of everything a copy keeps of a message; with `bodies`, BODY.PEEK[] too.
+  wire::imap::cmd::Fetch full_listing(const imapc::Connection& c, wire::imap::SequenceSet set, bool bodies) const;
 
   // --- for jobs
   struct Inventory {
@@ -118,6 +122,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
     UpstreamAuthority* owner_;
     wire::base::MailboxKey key_;
   };
+  awaitable<Result<std::unique_ptr<imapc::Connection>>> connect();
+  wire::imap::cmd::Fetch flag_listing(const imapc::Connection& c, wire::imap::SequenceSet set) const;
   awaitable<MailboxLock> lock_mailbox(wire::base::MailboxKey key);
   void unlock_mailbox(wire::base::MailboxKey key);
   static bool is_broken(const storage::Failure& f);
@@ -128,6 +134,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<Inventory>> list(imapc::Connection& c, bool with_status);
   Result<void> apply_tree(const Inventory& seen);
   awaitable<Result<Inventory>> observe_tree(bool with_status);
+
+  awaitable<Result<void>> leave(UpstreamLink::Lease& lease, std::string name);
 
   // The ladder (upstream_ladder.cpp). Callers hold the mailbox's lock, taken before the lease.
   awaitable<Result<storage::MailboxInfo>> known_mailbox(std::string name);
@@ -180,6 +188,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   std::set<wire::base::MailboxKey> locked_;
   wire::net::Event unlocked_;
   wire::net::Event watch_ended_;
+  quirks::Profile profile_;  // of the server that the last connection met
+  std::vector<std::string_view> distrusted_;
   std::optional<std::string> prefix_;
   std::vector<std::string> foreign_;                          // prefixes of other users' and shared namespaces
   std::set<std::pair<wire::base::MailboxKey, Uid>> claimed_;  // what an APPEND of ours has been matched with

@@ -164,8 +164,7 @@ awaitable<Result<void>> UpstreamAuthority::fill_first(MailboxInfo info, Filled& 
     if (lease->line().selected != info.name || !cursor) {
       wire::imap::cmd::Select request;
       request.examine = examine_keeps_uid_validity_;
-      const auto& offers = (*lease)->capabilities();
-      const bool numbers = offers.has("CONDSTORE") || offers.has("QRESYNC");
+      const bool numbers = has_numbers(**lease);
       request.condstore = numbers;
       Selecting selecting = start_select(*lease, info.name, request);
       auto now = co_await finish_select(*lease, info.name, selecting);

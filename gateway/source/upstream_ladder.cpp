@@ -23,19 +23,6 @@ SequenceSet everything() {
   return all;
 }
 
-bool has_numbers(const imapc::Connection& c) {
-  return c.capabilities().has("CONDSTORE") || c.capabilities().has("QRESYNC");
-}
-
-Fetch flag_listing(const imapc::Connection& c, SequenceSet set) {
-  Fetch f;
-  f.uid = true;
-  f.set = std::move(set);
-  f.items = Fetch::uid_item | Fetch::flags;
-  if (has_numbers(c)) f.items |= Fetch::modseq;
-  return f;
-}
-
 // Flags only, kept until it is certain that they belong to the mailbox we know (its UIDVALIDITY is checked first).
 class Collected final : public imapc::FetchSink {
  public:
@@ -47,7 +34,16 @@ class Collected final : public imapc::FetchSink {
 
 }  // namespace
 
-Fetch full_listing(const imapc::Connection& c, SequenceSet set, bool bodies) {
+Fetch UpstreamAuthority::flag_listing(const imapc::Connection& c, SequenceSet set) const {
+  Fetch f;
+  f.uid = true;
+  f.set = std::move(set);
+  f.items = Fetch::uid_item | Fetch::flags;
+  if (has_numbers(c)) f.items |= Fetch::modseq;
+  return f;
+}
+
+Fetch UpstreamAuthority::full_listing(const imapc::Connection& c, SequenceSet set, bool bodies) const {
   Fetch f = flag_listing(c, std::move(set));
   f.items |= Fetch::internal_date | Fetch::rfc822_size;
   if (c.capabilities().has("SAVEDATE")) f.items |= Fetch::save_date;
@@ -192,7 +188,7 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::climb(UpstreamLi
   const auto cursor = copy_.store().cursor(info.key);
   const bool warm = cursor && cursor->complete && cursor->uid_validity == info.uid_validity;
   const bool by_number = warm && has_numbers(*lease) && cursor->highest_modseq;
-  const bool quick = by_number && lease->enabled().has("QRESYNC");
+  const bool quick = by_number && lease->enabled().has("QRESYNC") && offers(*lease, "QRESYNC");
 
   wire::imap::cmd::Select request;
   request.examine = !options.writable && examine_keeps_uid_validity_;

@@ -43,11 +43,10 @@ void add_numbers(SourceMailbox& m, const imapc::StatusData& s) {
   m.mailbox_id = s.mailbox_id;
 }
 
-StatusItems numbers(const imapc::Connection& c) {
+StatusItems numbers(bool with_modseq) {
   StatusItems items;
   items.bits = StatusItems::messages | StatusItems::uid_next | StatusItems::uid_validity;
-  const auto& offers = c.capabilities();
-  if (offers.has("CONDSTORE") || offers.has("QRESYNC")) items.bits |= StatusItems::highest_modseq;
+  if (with_modseq) items.bits |= StatusItems::highest_modseq;
   // Never MAILBOXID: Cyrus 3.6 answers it in STATUS with bytes of freed memory. SELECT tells it right.
   return items;
 }
@@ -92,7 +91,9 @@ awaitable<Result<void>> UpstreamAuthority::learn_namespaces(imapc::Connection& c
 awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::list(imapc::Connection& c, bool with_status) {
   Inventory out;
   imapc::TreeRequest request;
-  if (with_status) request.status = numbers(c);
+  const StatusItems wanted = numbers(has_numbers(c));
+  const bool in_one = with_status && (offers(c, "LIST-STATUS") || !c.capabilities().has("LIST-STATUS"));
+  if (in_one) request.status = wanted;
   auto listed = co_await imapc::list_tree(c, request);
   if (!listed) co_return listed.error();
   std::vector<std::string> unknown;
@@ -108,14 +109,14 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::list(imapc::C
     if (m.status_failure) out.unreadable.emplace_back(s.name, *m.status_failure);
     out.mailboxes.push_back(std::move(s));
   }
-  if (with_status) co_return out;
+  if (in_one) co_return out;
   // A mailbox that the copy has not seen cannot be made without its UIDVALIDITY.
   const auto tree = copy_.store().tree();
   for (const SourceMailbox& s : out.mailboxes) {
-    if (s.selectable() && tree->find(s.name) == nullptr) unknown.push_back(s.name);
+    if (s.selectable() && (with_status || tree->find(s.name) == nullptr)) unknown.push_back(s.name);
   }
   if (unknown.empty()) co_return out;
-  auto told = co_await imapc::status_of(c, unknown, numbers(c));
+  auto told = co_await imapc::status_of(c, unknown, wanted);
   for (size_t i = 0; i < unknown.size(); ++i) {
     auto at = std::find_if(out.mailboxes.begin(), out.mailboxes.end(),
                            [&](const SourceMailbox& s) { return s.name == unknown[i]; });
@@ -218,13 +219,24 @@ awaitable<Result<void>> UpstreamAuthority::create(std::string name, std::vector<
   co_return co_await refresh_tree();
 }
 
+// Before a DELETE or RENAME: some servers end the connection that has the mailbox selected.
+awaitable<Result<void>> UpstreamAuthority::leave(UpstreamLink::Lease& lease, std::string name) {
+  if (lease.line().selected != name) co_return Result<void>();
+  lease.line().selected.clear();
+  if (!profile_.leave_before_delete) co_return Result<void>();
+  auto call = lease->unselect();
+  auto done = co_await call.get();
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
 awaitable<Result<void>> UpstreamAuthority::remove(std::string name) {
   {
     auto lease = co_await link_.any();
     if (!lease) co_return lease.error();
+    if (auto ok = co_await leave(*lease, name); !ok) co_return ok.error();
     auto call = (*lease)->remove(name);
     if (auto done = co_await call.get(); !done) co_return done.error();
-    if (lease->line().selected == name) lease->line().selected.clear();
   }
   co_return co_await refresh_tree();
 }
@@ -233,9 +245,9 @@ awaitable<Result<void>> UpstreamAuthority::rename(std::string from, std::string 
   {
     auto lease = co_await link_.any();
     if (!lease) co_return lease.error();
+    if (auto ok = co_await leave(*lease, from); !ok) co_return ok.error();
     auto call = (*lease)->rename(from, to);
     if (auto done = co_await call.get(); !done) co_return done.error();
-    if (lease->line().selected == from) lease->line().selected.clear();
   }
   co_return co_await refresh_tree();
 }

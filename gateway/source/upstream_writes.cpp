@@ -16,15 +16,6 @@ using wire::imap::cmd::Fetch;
 
 namespace {
 
-Fetch uids_and_flags(const imapc::Connection& c, const UidSet& uids) {
-  Fetch f;
-  f.uid = true;
-  f.set = SequenceSet::of(uids);
-  f.items = Fetch::uid_item | Fetch::flags;
-  if (c.capabilities().has("CONDSTORE") || c.capabilities().has("QRESYNC")) f.items |= Fetch::modseq;
-  return f;
-}
-
 class Seen final : public imapc::FetchSink {
  public:
   void on_message(const imapc::FetchItem& item) override {
@@ -123,7 +114,7 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
   });
   if (!silent.empty()) {
     Seen rest;
-    auto asking = (*lease)->uid_fetch(uids_and_flags(**lease, silent), rest);
+    auto asking = (*lease)->uid_fetch(flag_listing(**lease, SequenceSet::of(silent)), rest);
     if (auto ok = co_await asking.get(); !ok) co_return ok.error();
     for (Listed& m : rest.messages) {
       if (auto ok = in.add(std::move(m)); !ok) co_return ok.error();
@@ -149,7 +140,7 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
 awaitable<Result<UidSet>> UpstreamAuthority::gone_after(UpstreamLink::Lease& lease, MailboxInfo info, UidSet doomed,
                                                         const ApplyQueue::Ticket& ticket) {
   Seen still;
-  auto asking = lease->uid_fetch(uids_and_flags(*lease, doomed), still);
+  auto asking = lease->uid_fetch(flag_listing(*lease, SequenceSet::of(doomed)), still);
   if (auto ok = co_await asking.get(); !ok) co_return ok.error();
   UidSet gone;
   doomed.for_each([&](Uid uid) {
@@ -160,7 +151,8 @@ awaitable<Result<UidSet>> UpstreamAuthority::gone_after(UpstreamLink::Lease& lea
   Options options;
   options.writable = true;
   options.behind = &ticket;
-  if (mirror && lease->enabled().has("QRESYNC")) {
+  const bool quick = lease->enabled().has("QRESYNC") && offers(*lease, "QRESYNC");
+  if (mirror && quick) {
     // The delta names them with the source's own HIGHESTMODSEQ.
     auto climbed = co_await climb(lease, before->info(), options);
     if (!climbed) co_return climbed.error();
@@ -168,7 +160,7 @@ awaitable<Result<UidSet>> UpstreamAuthority::gone_after(UpstreamLink::Lease& lea
   ApplyQueue::Observation asked(queue_, ticket);
   Importer in(copy_, asked, info.key, mirror);
   if (auto ok = in.expunge(gone, copy_.store().snapshot(info.key)->info().highest_modseq); !ok) co_return ok.error();
-  if (mirror && !lease->enabled().has("QRESYNC")) {
+  if (mirror && !quick) {
     auto climbed = co_await climb(lease, copy_.store().snapshot(info.key)->info(), options);
     if (!climbed) co_return climbed.error();
   }
