@@ -33,7 +33,8 @@ struct AppendRequest {
   FlagList flags;
   std::optional<wire::base::InternalDate> date;
   uint64_t size = 0;
-  BodyReader* body = nullptr;  // until the call is done or dropped
+  // Until the call is done or dropped. Dropping it half way breaks the connection: half a literal cannot be taken back.
+  BodyReader* body = nullptr;
 };
 
 class Connection {

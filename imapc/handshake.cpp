@@ -43,7 +43,8 @@ awaitable<Result<Response>> Session::next_response() {
 // A command without arguments, awaited alone.
 awaitable<Result<Status>> Session::early_command(std::string name) {
   const std::string tag = "f" + std::to_string(++last_tag_);
-  const Result<> sent = co_await stream_->write_all(tag + ' ' + name + "\r\n", options_.write_timeout);
+  const std::string line = tag + ' ' + name + "\r\n";
+  const Result<> sent = co_await stream_->write_all(line, options_.write_timeout);
   if (!sent) co_return sent.error();
   ++commands_sent;
   for (size_t i = 0; i < max_early_lines; ++i) {

@@ -206,7 +206,6 @@ void Session::begin_body() {
       wire::imap::fetch_literal_owner(framer_->text(), framer_->literals_so_far(), so_far, options_.leniency);
   if (!section) return;
   framer_->stream();
-  in_body_ = true;
   if (!body_command_) {  // else an earlier body of the same reply has settled whose it is
     for (const Flight& flight : flights_) {
       if (!flight.sent || !flight.command->takes_body(so_far, *section)) continue;
@@ -228,7 +227,6 @@ void Session::body_chunk() {
   const std::string_view chunk = framer_->chunk();
   if (sink && !chunk.empty()) sink->on_body_bytes(chunk);
   if (!framer_->chunk_ends_literal()) return;
-  in_body_ = false;
   if (sink) sink->on_body_end();
 }
 

@@ -148,7 +148,6 @@ class Session : public std::enable_shared_from_this<Session> {
   size_t unsolicited_ = 0;
   std::shared_ptr<Command> body_command_;  // whose sink gets the literal being read
   std::shared_ptr<Command> last_taker_;    // whose sink may be full
-  bool in_body_ = false;
   std::optional<Failure> broken_;
   wire::net::TaskGroup tasks_;
 };

@@ -32,16 +32,16 @@ void WheelEntry::move_to(Wheel& wheel) {
 }
 
 Wheel::Wheel(asio::execution_context& context)
-    : asio::execution_context::service(context), start_(std::chrono::steady_clock::now()) {
+    : asio::execution_context::service(context),
+      timer_(std::in_place, static_cast<asio::io_context&>(context)),
+      start_(std::chrono::steady_clock::now()) {
   for (WheelLink& head : heads_) head.prev = head.next = &head;
 }
 
 Wheel::~Wheel() = default;
 
 Wheel& Wheel::of(const asio::any_io_executor& executor) {
-  Wheel& wheel = asio::use_service<Wheel>(asio::query(executor, asio::execution::context));
-  if (!wheel.timer_) wheel.timer_.emplace(executor);
-  return wheel;
+  return asio::use_service<Wheel>(asio::query(executor, asio::execution::context));
 }
 
 void Wheel::shutdown() {

@@ -44,12 +44,14 @@ class WheelEntry : private WheelLink {
   uint64_t filed_ = never;     // the tick whose slot it is in
 };
 
+// Of an asio::io_context only.
 class Wheel : public asio::execution_context::service {
  public:
   static constexpr Timeout tick{100};
 
   explicit Wheel(asio::execution_context& context);
   ~Wheel() override;
+  // Also from another thread, which may only hand it to WheelEntry::move_to().
   static Wheel& of(const asio::any_io_executor& executor);
 
   // Tests: from here on time moves only by advance(), which runs what falls due.
@@ -72,8 +74,8 @@ class Wheel : public asio::execution_context::service {
   void run_slot(WheelLink& head, uint64_t now_tick);
   uint64_t next_filed_slot() const;
 
-  std::array<WheelLink, slots> heads_;  // circular
-  std::optional<asio::steady_timer> timer_;
+  std::array<WheelLink, slots> heads_;       // circular
+  std::optional<asio::steady_timer> timer_;  // until shutdown()
   uint64_t armed_for_ = WheelEntry::never;
   bool manual_ = false;
   uint64_t linked_ = 0;
