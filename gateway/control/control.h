@@ -37,8 +37,8 @@ struct User {
   std::string upstream;  // empty: local from the start
   Placement placement;
   State state = State::added;
-  std::string error;           // last one, with its remedy; empty: none
-  int64_t last_sync = 0;       // seconds since 1970 of the last complete sync; 0: never
+  std::string error;      // last one, with its remedy; empty: none
+  int64_t last_sync = 0;  // seconds since 1970 of the last complete sync; 0: never
   bool has_own_password = false;
   bool has_source_password = false;
   std::string commit_evidence;  // JSON that the commit left: what a rollback compares with
@@ -48,7 +48,7 @@ class Control {
  public:
   virtual ~Control() = default;
 
-  virtual Result<void> add_user(const User& user) = 0;  // Errc::exists; also a tombstone's name may come back
+  virtual Result<void> add_user(const User& user) = 0;            // Errc::exists; also a tombstone's name may come back
   virtual Result<void> remove_user(const std::string& name) = 0;  // leaves a tombstone
   virtual Result<std::optional<User>> find_user(const std::string& canonical_or_alias) = 0;
   virtual Result<bool> removed(const std::string& name) = 0;  // a tombstone: never enrolled again by itself
@@ -70,7 +70,7 @@ class Control {
 
   // Secrets go in plain and are sealed (AES-256-GCM, key file) or hashed inside; they never come out but by these.
   virtual Result<void> set_source_password(const std::string& user, std::string_view password) = 0;
-  virtual Result<std::optional<std::string>> source_password(const std::string& user) = 0;  // caller wipes it
+  virtual Result<std::optional<std::string>> source_password(const std::string& user) = 0;        // caller wipes it
   virtual Result<void> set_own_password(const std::string& user, std::string_view password) = 0;  // hashed
   // nullopt: the user has none. CPU-heavy: on the password pool.
   virtual Result<std::optional<bool>> check_own_password(const std::string& user, std::string_view password) = 0;
