@@ -32,6 +32,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it
 
 Sha256 get_hash(Reader& in) {
   Sha256 h{};
