@@ -135,7 +135,7 @@ class ModelRun {
       add.uid = Uid(box.uid_next);
       add.flags.system = m.system;
       add.flags.keywords.assign(m.keywords.begin(), m.keywords.end());
-      add.info.body = *b.add_body(std::move(*prepare(*account_, m.text)));
+      add.info.body = *b.add_body(*prepare(*account_, m.text));
       Result<MessageIds> ids = b.add_message(MailboxKey(key), add);
       ASSERT_TRUE(ids);
       ASSERT_EQ(ids->modseq.value, m.modseq);

@@ -290,14 +290,14 @@ TEST_F(BatchTest, body_must_be_there_before_a_message_has_it) {
   m.info.body = Sha256{1};
   EXPECT_EQ(b.add_message(key, m).error().code, Errc::not_found);
   EXPECT_EQ(b.attach_body(key, Uid(1), Sha256{1}).error().code, Errc::not_found);
-  Sha256 name = *b.add_body(std::move(*prepare(*account_, "hello")));
+  Sha256 name = *b.add_body(*prepare(*account_, "hello"));
   EXPECT_EQ(b.attach_body(key, Uid(2), name).error().code, Errc::not_found);
   ASSERT_TRUE(b.attach_body(key, Uid(1), name, 5));
   ASSERT_TRUE(account_->commit(std::move(b)));
   EXPECT_EQ(account_->snapshot(key)->message(0).size, 5u);
   // The same bytes again cost no frame.
   Batch again = account_->begin();
-  EXPECT_EQ(*again.add_body(std::move(*prepare(*account_, "hello"))), name);
+  EXPECT_EQ(*again.add_body(*prepare(*account_, "hello")), name);
   EXPECT_TRUE(again.empty());
   expect_same_after_replay();
 }

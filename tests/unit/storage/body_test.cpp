@@ -13,7 +13,7 @@ namespace {
 
 class BodyTest : public testing::Test {
  protected:
-  BodyTest() { account_ = std::move(*Account::open(env_, "/disk/user", {.create = true})); }
+  BodyTest() { account_ = *Account::open(env_, "/disk/user", {.create = true}); }
   Sha256 store(std::string_view text) {
     Result<PreparedBody> p = prepare(*account_, text);
     EXPECT_TRUE(p);
@@ -121,7 +121,7 @@ TEST_F(BodyTest, damaged_block_is_not_given_out_and_the_bytes_can_be_added_again
   damaged[damaged.size() - 1000] ^= 1;
   account_.reset();
   env_.replace(log_path(), damaged);
-  account_ = std::move(*Account::open(env_, "/disk/user", {}));
+  account_ = *Account::open(env_, "/disk/user", {});
   ASSERT_TRUE(account_->open_report().used_snapshot);
   Result<BodyReader> r = account_->open_body(name);
   ASSERT_TRUE(r);

@@ -24,7 +24,7 @@ class CheckpointTest : public testing::Test {
         NewMessage m;
         m.info.uidl = std::to_string(i);
         if (i % 100 == 0) {
-          m.info.body = *b.add_body(std::move(*prepare(*account_, name + std::to_string(i))));
+          m.info.body = *b.add_body(*prepare(*account_, name + std::to_string(i)));
           m.flags.add("kw" + std::to_string(i));
         }
         EXPECT_TRUE(b.add_message(key, m));

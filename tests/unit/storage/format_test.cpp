@@ -69,7 +69,7 @@ std::string example(const std::string& page) {
 
 TEST(Format, worked_example_of_the_page_is_what_is_written) {
   FixedEnv env;
-  std::unique_ptr<Account> a = std::move(*Account::open(env, "/disk/user", {.create = true, .epoch = Epoch(3)}));
+  std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true, .epoch = Epoch(3)});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   ASSERT_TRUE(a->sync());
   Result<PreparedBody> body = prepare(*a, "Subject: hi\r\n\r\nhello\r\n");

@@ -34,7 +34,7 @@ struct Small {
   std::vector<size_t> ends;  // of the log, after each
 
   explicit Small(bool sync) {
-    std::unique_ptr<Account> a = std::move(*Account::open(env, "/disk/user", {.create = true}));
+    std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true});
     auto note = [&] {
       if (sync) {
         EXPECT_TRUE(a->sync());
@@ -128,7 +128,7 @@ TEST(LogDamage, corrupt_frame_costs_itself_and_nothing_after_it) {
   std::vector<uint8_t> bytes = small.log;
   bytes[small.ends[2] + frame_header_size + 100] ^= 1;  // the body of message 2
   std::unique_ptr<FaultEnv> env = small.with(bytes);
-  std::unique_ptr<Account> a = std::move(*Account::open(*env, "/disk/user", {}));
+  std::unique_ptr<Account> a = *Account::open(*env, "/disk/user", {});
   ASSERT_EQ(a->open_report().damage.size(), 1u);
   EXPECT_EQ(a->open_report().damage[0].lsn, Lsn(4));
   MailboxSnapshotPtr s = a->snapshot(a->tree()->find("INBOX")->key);
@@ -142,19 +142,19 @@ TEST(LogDamage, damaged_segment_header_costs_no_mail) {
   std::vector<uint8_t> bytes = small.log;
   for (size_t i = 0; i < segment_header_size; ++i) bytes[i] = 0;
   std::unique_ptr<FaultEnv> env = small.with(bytes);
-  std::unique_ptr<Account> a = std::move(*Account::open(*env, "/disk/user", {}));
+  std::unique_ptr<Account> a = *Account::open(*env, "/disk/user", {});
   EXPECT_EQ(describe(*a), small.states.back());
   ASSERT_EQ(a->open_report().damage.size(), 1u);
   ASSERT_TRUE(create_mailbox(*a, "Next"));
   std::string now = describe(*a);
   a.reset();
-  a = std::move(*Account::open(*env, "/disk/user", {}));
+  a = *Account::open(*env, "/disk/user", {});
   EXPECT_EQ(describe(*a), now);
 }
 
 TEST(LogDamage, missing_segment_is_named) {
   FaultEnv env;
-  std::unique_ptr<Account> a = std::move(*Account::open(env, "/disk/user", {.create = true, .segment_bytes = 600}));
+  std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true, .segment_bytes = 600});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   for (uint32_t i = 0; i < 10; ++i) {
     append(*a, key, noise(200, i));
@@ -164,7 +164,7 @@ TEST(LogDamage, missing_segment_is_named) {
   std::vector<std::string> names = *env.list("/disk/user/log");
   ASSERT_GT(names.size(), 3u);
   env.forget("/disk/user/log/" + names[1]);
-  a = std::move(*Account::open(env, "/disk/user", {}));
+  a = *Account::open(env, "/disk/user", {});
   ASSERT_FALSE(a->open_report().damage.empty());
   EXPECT_NE(a->open_report().damage[0].what.find("missing"), std::string::npos);
   EXPECT_EQ(a->open_report().torn_bytes, 0u);
@@ -206,7 +206,7 @@ TEST(LogDamage, reading_only_writes_nothing) {
   std::vector<uint8_t> bytes = small.log;
   bytes.resize(bytes.size() - 3);
   std::unique_ptr<FaultEnv> env = small.with(bytes);
-  std::unique_ptr<Account> a = std::move(*Account::open(*env, "/disk/user", {.read_only = true}));
+  std::unique_ptr<Account> a = *Account::open(*env, "/disk/user", {.read_only = true});
   EXPECT_GT(a->open_report().torn_bytes, 0u);
   EXPECT_EQ(describe(*a), small.states[small.states.size() - 2]);
   EXPECT_FALSE(create_mailbox(*a, "A"));
@@ -217,7 +217,7 @@ TEST(LogDamage, reading_only_writes_nothing) {
 
 TEST(Check, counts_what_a_rewrite_would_free) {
   FaultEnv env;
-  std::unique_ptr<Account> a = std::move(*Account::open(env, "/disk/user", {.create = true}));
+  std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   append(*a, key, noise(1000, 1));
   append(*a, key, noise(2000, 2));

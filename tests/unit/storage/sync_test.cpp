@@ -15,7 +15,7 @@ TEST(Sync, runs_beside_commits_and_readers_and_covers_what_came_before_it) {
   std::filesystem::path directory = std::filesystem::path(testing::TempDir()) / "storage_sync_test";
   std::filesystem::remove_all(directory);
   PosixEnv env;
-  std::unique_ptr<Account> a = std::move(*Account::open(env, directory, {.create = true, .segment_bytes = 16u << 10}));
+  std::unique_ptr<Account> a = *Account::open(env, directory, {.create = true, .segment_bytes = 16u << 10});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> committed{0};
@@ -56,7 +56,7 @@ TEST(Sync, runs_beside_commits_and_readers_and_covers_what_came_before_it) {
   EXPECT_FALSE(wrong);
   ASSERT_TRUE(a->close());
   std::string before = describe(*a);
-  a = std::move(*Account::open(env, directory, {}));
+  a = *Account::open(env, directory, {});
   EXPECT_EQ(describe(*a), before);
   EXPECT_GT(std::distance(std::filesystem::directory_iterator(directory / "log"), {}), 5);
   a.reset();
@@ -67,7 +67,7 @@ TEST(Snapshot, packed_messages_are_read_by_many_threads_at_once) {
   std::filesystem::path directory = std::filesystem::path(testing::TempDir()) / "storage_snapshot_threads";
   std::filesystem::remove_all(directory);
   PosixEnv env;
-  std::unique_ptr<Account> a = std::move(*Account::open(env, directory, {.create = true}));
+  std::unique_ptr<Account> a = *Account::open(env, directory, {.create = true});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   Batch b = a->begin();
   for (uint32_t i = 0; i < 3000; ++i) {
@@ -77,7 +77,7 @@ TEST(Snapshot, packed_messages_are_read_by_many_threads_at_once) {
   }
   ASSERT_TRUE(a->commit(std::move(b)));
   ASSERT_TRUE(a->close());
-  a = std::move(*Account::open(env, directory, {}));
+  a = *Account::open(env, directory, {});
   ASSERT_TRUE(a->open_report().used_snapshot);
   MailboxSnapshotPtr s = a->snapshot(key);
   std::atomic<int> wrong{0};
