@@ -10,6 +10,7 @@
 #include "gateway/source/upstream_authority.h"
 #include "gateway/source/user_account.h"
 #include "wire/base/fault_point.h"
+#include "wire/net/deadline.h"
 
 namespace gateway::migrate {
 
@@ -86,7 +87,10 @@ awaitable<Result<CutoverReport>> freeze_and_commit(UserAccountPtr account, Cutov
   if (!drained) {
     reasons.push_back("a client's command was still under way after 10 s; try again");
   } else {
-    auto delta = co_await final_delta(account, progress);
+    const auto left = freeze_budget - (steady_clock::now() - start);
+    const auto budget = std::chrono::duration_cast<wire::net::Timeout>(left);
+    awaitable<Result<std::vector<std::string>>> work = final_delta(account, progress);
+    auto delta = co_await wire::net::with_deadline(budget, std::move(work));
     if (!delta) {
       failure = delta.error();
     } else {
@@ -102,8 +106,15 @@ awaitable<Result<CutoverReport>> freeze_and_commit(UserAccountPtr account, Cutov
         std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start).count());
   };
   if (failure || !reasons.empty()) {
-    auto thawed = co_await thaw(account, failure ? failure->describe() : reasons.front());
-    if (!thawed) co_return thawed.error();
+    // Named first: g++ 12 destroys a ternary's temporary wrongly inside a co_await expression.
+    std::string why = reasons.empty() ? std::string() : reasons.front();
+    if (failure) why = failure->describe();
+    auto thawed = co_await thaw(account, std::move(why));
+    if (!thawed) {
+      // Nobody may be left waiting: the next opening reads the placement, and thaws what it finds frozen.
+      (void)co_await account->close("the move was interrupted; please reconnect");
+      co_return thawed.error();
+    }
     if (failure) co_return *failure;
     report.refused = std::move(reasons);
     report.freeze_ms = frozen_for();
@@ -124,7 +135,11 @@ awaitable<Result<CutoverReport>> freeze_and_commit(UserAccountPtr account, Cutov
   }
   wire::base::fault_point("commit");
   account->set_commit_evidence(std::move(evidence));
-  if (auto ok = co_await account->settle(control::State::committed, local); !ok) co_return ok.error();
+  if (auto ok = co_await account->settle(control::State::committed, local); !ok) {
+    // The commit stands (decision 4); opening the account again finishes it.
+    (void)co_await account->close("the account was moved; please reconnect");
+    co_return ok.error();
+  }
   report.committed = true;
   report.freeze_ms = frozen_for();
   report.epoch = local.epoch.value;
@@ -202,7 +217,10 @@ awaitable<Result<RollbackReport>> rollback_on_core(UserAccountPtr account, bool 
     co_return moved.error();
   }
   account->source()->reopen();
-  if (auto ok = co_await account->settle(control::State::tracking, upstream); !ok) co_return ok.error();
+  if (auto ok = co_await account->settle(control::State::tracking, upstream); !ok) {
+    (void)co_await account->close("the account was moved back; please reconnect");
+    co_return ok.error();
+  }
   report.done = true;
   co_return report;
 }
@@ -211,24 +229,18 @@ awaitable<Result<RollbackReport>> rollback_on_core(UserAccountPtr account, bool 
 
 awaitable<Result<CutoverReport>> cutover(source::Services& services, std::string user, std::vector<std::string> accept,
                                          OnProgress progress) {
-  auto account = co_await services.registry->open(std::move(user));
-  if (!account) co_return account.error();
-  awaitable<Result<CutoverReport>> there = cutover_on_core(*account, std::move(accept), std::move(progress));
-  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+  auto job = [=](UserAccountPtr account) { return cutover_on_core(account, accept, progress); };
+  co_return co_await on_account<CutoverReport>(services, std::move(user), job);
 }
 
 awaitable<Result<RollbackReport>> rollback(source::Services& services, std::string user) {
-  auto account = co_await services.registry->open(std::move(user));
-  if (!account) co_return account.error();
-  awaitable<Result<RollbackReport>> there = rollback_on_core(*account, true);
-  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+  auto job = [=](UserAccountPtr account) { return rollback_on_core(account, true); };
+  co_return co_await on_account<RollbackReport>(services, std::move(user), job);
 }
 
 awaitable<Result<RollbackReport>> rollback_check(source::Services& services, std::string user) {
-  auto account = co_await services.registry->open(std::move(user));
-  if (!account) co_return account.error();
-  awaitable<Result<RollbackReport>> there = rollback_on_core(*account, false);
-  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+  auto job = [=](UserAccountPtr account) { return rollback_on_core(account, false); };
+  co_return co_await on_account<RollbackReport>(services, std::move(user), job);
 }
 
 }  // namespace gateway::migrate

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gateway/migrate/jobs.h"
+#include "gateway/source/registry.h"
 #include "gateway/source/user_account.h"
 
 namespace gateway::migrate {
@@ -23,6 +24,21 @@ class Job {
   explicit Job(source::UserAccountPtr account) : account_(std::move(account)) {}
   source::UserAccountPtr account_;
 };
+
+// Opens the account, runs the job on its core, and closes the account again when nobody else has use for it: a run over
+// 10,000 users holds only those open that are being worked on.
+template <class Report, class RunJob>
+awaitable<Result<Report>> on_account(source::Services& services, std::string user, RunJob run_job) {
+  auto account = co_await services.registry->open(user);
+  if (!account) co_return account.error();
+  const uint64_t opens = (*account)->opens();
+  asio::any_io_executor core = (*account)->executor();
+  awaitable<Result<Report>> there = run_job(*account);
+  Result<Report> report = co_await asio::co_spawn(core, std::move(there), asio::use_awaitable);
+  account = storage::Failure(storage::Errc::closed, "");  // our own hold on it ends here
+  co_await services.registry->close_if_unused(std::move(user), opens);
+  co_return report;
+}
 
 // One durable compare-and-swap of the user's state and placement (I8); the account then follows it.
 awaitable<Result<void>> move_placement(source::UserAccountPtr account, control::State to, control::Placement placement,

@@ -129,10 +129,8 @@ awaitable<Result<SyncReport>> sync_on_core(UserAccountPtr account, OnProgress pr
 }  // namespace
 
 awaitable<Result<SyncReport>> sync(source::Services& services, std::string user, OnProgress progress) {
-  auto account = co_await services.registry->open(std::move(user));
-  if (!account) co_return account.error();
-  awaitable<Result<SyncReport>> there = sync_on_core(*account, std::move(progress));
-  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+  auto job = [=](UserAccountPtr account) { return sync_on_core(account, progress); };
+  co_return co_await on_account<SyncReport>(services, std::move(user), job);
 }
 
 }  // namespace gateway::migrate

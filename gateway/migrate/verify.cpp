@@ -219,10 +219,8 @@ awaitable<Result<VerifyReport>> verify_on_core(UserAccountPtr account, bool full
 }  // namespace
 
 awaitable<Result<VerifyReport>> verify(source::Services& services, std::string user, bool full, OnProgress progress) {
-  auto account = co_await services.registry->open(std::move(user));
-  if (!account) co_return account.error();
-  awaitable<Result<VerifyReport>> there = verify_on_core(*account, full, std::move(progress));
-  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+  auto job = [=](UserAccountPtr account) { return verify_on_core(account, full, progress); };
+  co_return co_await on_account<VerifyReport>(services, std::move(user), job);
 }
 
 }  // namespace gateway::migrate

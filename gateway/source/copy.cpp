@@ -69,6 +69,7 @@ void Copy::publish_durable() {
 }
 
 Result<Lsn> Copy::apply(storage::Batch batch) {
+  if (closing_) return Failure(Errc::closed, "the account is being closed");
   auto lsn = store_->commit(std::move(batch));
   wire::base::fault_point("frame-not-synced");
   if (lsn) note_applied(*lsn);
@@ -81,6 +82,22 @@ awaitable<Result<void>> Copy::commit(storage::Batch batch) {
   co_return co_await durable(*lsn);
 }
 
+// Ends also when the one who waits is cancelled; the blocking call itself always runs to its end first.
+class Copy::Syncing {
+ public:
+  explicit Syncing(Copy& copy) : copy_(copy) { copy_.syncing_ = true; }
+  ~Syncing() {
+    copy_.syncing_ = false;
+    copy_.publish_durable();
+    copy_.synced_.notify_all();
+  }
+  Syncing(const Syncing&) = delete;
+  Syncing& operator=(const Syncing&) = delete;
+
+ private:
+  Copy& copy_;
+};
+
 awaitable<Result<void>> Copy::durable(Lsn lsn) {
   while (store_->durable() < lsn) {
     if (store_->failed())
@@ -89,13 +106,13 @@ awaitable<Result<void>> Copy::durable(Lsn lsn) {
       co_await synced_.wait();
       continue;
     }
-    syncing_ = true;
-    storage::Account* store = store_.get();
-    auto work = [store] { return store->sync(); };
-    auto done = co_await wire::net::run_on_pool(pool_, work);
-    syncing_ = false;
-    publish_durable();
-    synced_.notify_all();
+    Result<Lsn> done = Lsn(0);
+    {
+      Syncing claim(*this);
+      storage::Account* store = store_.get();
+      auto work = [store] { return store->sync(); };
+      done = co_await wire::net::run_on_pool(pool_, work);
+    }
     if (!done) co_return done.error();
   }
   publish_durable();
@@ -103,6 +120,7 @@ awaitable<Result<void>> Copy::durable(Lsn lsn) {
 }
 
 awaitable<Result<void>> Copy::close() {
+  closing_ = true;
   while (syncing_) co_await synced_.wait();
   storage::Account* store = store_.get();
   auto work = [store] { return store->close(); };

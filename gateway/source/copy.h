@@ -52,7 +52,8 @@ class Copy {
   asio::thread_pool& pool_;
   std::unique_ptr<storage::Account> store_;
   wire::net::Event synced_;
-  bool syncing_ = false;
+  class Syncing;
+  bool syncing_ = false, closing_ = false;
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
   std::deque<Pending> pending_;

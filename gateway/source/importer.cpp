@@ -16,8 +16,15 @@ constexpr uint64_t bytes_beside_body = 200;
 
 }  // namespace
 
-Importer::Importer(Copy& copy, const ApplyQueue::Observation& asked, wire::base::MailboxKey key, bool mirror)
-    : copy_(copy), asked_(asked), key_(key), mirror_(mirror) {}
+Importer::Importer(Copy& copy, const ApplyQueue::Observation& asked, wire::base::MailboxKey key, bool mirror,
+                   const bool& allowed)
+    : copy_(copy), asked_(asked), key_(key), mirror_(mirror), allowed_(allowed) {}
+
+Result<void> Importer::apply(Batch batch) {
+  if (!allowed_) return Failure(Errc::conflict, "the account has another owner now; what the source said is void");
+  if (auto lsn = copy_.apply(std::move(batch)); !lsn) return lsn.error();
+  return {};
+}
 
 Result<void> Importer::add(Listed message) {
   seen_.add(message.uid);
@@ -97,8 +104,7 @@ Result<void> Importer::flush() {
   pending_.clear();
   pending_bytes_ = 0;
   if (batch.empty()) return {};
-  if (auto lsn = copy_.apply(std::move(batch)); !lsn) return lsn.error();
-  return {};
+  return apply(std::move(batch));
 }
 
 Result<void> Importer::expunge(const UidSet& uids, std::optional<ModSeq> modseq) {
@@ -119,8 +125,7 @@ Result<void> Importer::expunge(const UidSet& uids, std::optional<ModSeq> modseq)
   auto went = batch.expunge(key_, gone, number);
   if (!went) return went.error();
   counts_.expunged += went->count();
-  if (auto lsn = copy_.apply(std::move(batch)); !lsn) return lsn.error();
-  return {};
+  return apply(std::move(batch));
 }
 
 Result<void> Importer::finish(const storage::SyncCursor& cursor) {
@@ -137,7 +142,7 @@ Result<void> Importer::finish(const storage::SyncCursor& cursor) {
   }
   if (!held || !(*held == cursor)) batch.set_cursor(key_, cursor);
   if (batch.empty()) return {};
-  if (auto lsn = copy_.apply(std::move(batch)); !lsn) return lsn.error();
+  if (auto ok = apply(std::move(batch)); !ok) return ok;
   wire::base::fault_point("cursor");
   return {};
 }

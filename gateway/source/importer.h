@@ -33,8 +33,10 @@ struct ImportCounts {
 
 class Importer {
  public:
-  // All outlive it. `mirror`: the source's MODSEQs are served.
-  Importer(Copy& copy, const ApplyQueue::Observation& asked, wire::base::MailboxKey key, bool mirror);
+  // All outlive it. `mirror`: the source's MODSEQs are served. `allowed` false: nothing is applied any more (the source
+  // is not the authority now, I6): Errc::conflict.
+  Importer(Copy& copy, const ApplyQueue::Observation& asked, wire::base::MailboxKey key, bool mirror,
+           const bool& allowed);
 
   Result<void> add(Listed message);
   // What was added becomes part of the copy (applied, not yet durable).
@@ -58,6 +60,8 @@ class Importer {
   const ApplyQueue::Observation& asked_;
   wire::base::MailboxKey key_;
   bool mirror_;
+  const bool& allowed_;
+  Result<void> apply(storage::Batch batch);
   std::vector<Listed> pending_;
   uint64_t pending_bytes_ = 0;
   UidSet seen_, need_listing_, ask_again_;

@@ -17,6 +17,23 @@ namespace {
 
 Failure no_such_mailbox() { return Failure(Errc::not_found, "no such mailbox"); }
 
+// What belongs to one message of one mailbox does not travel with its content.
+void forget_place(storage::MessageInfo& info) {
+  info.uidl.clear();
+  info.pop3_order.reset();
+  info.source_uid_validity.reset();
+  info.source_uid.reset();
+}
+
+// Below INBOX the first level is INBOX in any case (RFC 3501 5.1): else "inbox/x" would be a second, unselectable
+// INBOX.
+std::string below_inbox(std::string name, char separator) {
+  if (separator != 0 && name.size() > 6 && name[5] == separator && wire::base::iequals(name.substr(0, 5), "INBOX")) {
+    name.replace(0, 5, "INBOX");
+  }
+  return name;
+}
+
 InternalDate now() {
   using namespace std::chrono;
   return {duration_cast<seconds>(system_clock::now().time_since_epoch()).count(), 0};
@@ -54,6 +71,7 @@ Result<void> LocalAuthority::create_parents(Batch& batch, const std::string& nam
 
 awaitable<Result<void>> LocalAuthority::create(std::string name, std::vector<std::string> special_use) {
   if (separator_ != 0 && name.size() > 1 && name.back() == separator_) name.pop_back();
+  name = below_inbox(std::move(name), separator_);
   if (auto ok = may_create(name, separator_); !ok) co_return ok.error();
   storage::MailboxTreePtr tree = copy_.store().tree();
   Batch batch = copy_.store().begin();
@@ -85,6 +103,7 @@ awaitable<Result<void>> LocalAuthority::remove(std::string name) {
 }
 
 awaitable<Result<void>> LocalAuthority::rename(std::string from, std::string to) {
+  to = below_inbox(std::move(to), separator_);
   if (auto ok = may_create(to, separator_); !ok) co_return ok.error();
   storage::MailboxTreePtr tree = copy_.store().tree();
   if (tree->find(to)) co_return Failure(Errc::exists, "a mailbox of the new name exists already");
@@ -122,6 +141,7 @@ awaitable<Result<void>> LocalAuthority::rename_inbox(std::string to) {
     storage::NewMessage m;
     m.flags = messages->flags(i);
     m.info = messages->message(i);
+    forget_place(m.info);
     if (auto added = batch.add_message(*made, m); !added) co_return added.error();
   }
   if (auto gone = batch.expunge(inbox->key, messages->uids()); !gone) co_return gone.error();
@@ -151,11 +171,18 @@ awaitable<Result<StoreOutcome>> LocalAuthority::store(MailboxPtr box, UidSet uid
       (refused ? out.modified : out.stored).add(now->uid(i));
     }
   }
-  if (out.stored.empty()) co_return out;
+  // Where another session's change is only applied yet, this OK must wait for its sync as well (I5).
+  if (out.stored.empty()) {
+    if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
+    co_return out;
+  }
   Batch batch = copy_.store().begin();
   auto changed = batch.change_flags(box->key(), out.stored, change);
   if (!changed) co_return changed.error();
-  if (changed->empty()) co_return out;
+  if (changed->empty()) {
+    if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
+    co_return out;
+  }
   if (auto done = co_await copy_.commit(std::move(batch)); !done) co_return done.error();
   co_return out;
 }
@@ -169,7 +196,10 @@ awaitable<Result<UidSet>> LocalAuthority::expunge(MailboxPtr box, std::optional<
     if (only && !only->contains(now->uid(i))) continue;
     doomed.add(now->uid(i));
   }
-  if (doomed.empty()) co_return doomed;
+  if (doomed.empty()) {
+    if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
+    co_return doomed;
+  }
   Batch batch = copy_.store().begin();
   auto gone = batch.expunge(box->key(), doomed);
   if (!gone) co_return gone.error();
@@ -193,10 +223,7 @@ awaitable<Result<CopyOutcome>> LocalAuthority::copy(MailboxPtr from, UidSet uids
       m.flags = source->flags(i);
       m.info = source->message(i);
       m.info.save_date = now();
-      m.info.uidl.clear();  // a UIDL belongs to one message of one mailbox
-      m.info.pop3_order.reset();
-      m.info.source_uid_validity.reset();
-      m.info.source_uid.reset();
+      forget_place(m.info);
       auto added = batch.add_message(target->key, m);
       if (!added) co_return added.error();
       out.from.push_back(source->uid(i));

@@ -21,6 +21,21 @@ struct Registry::Slot {
   UserAccountPtr account;
 };
 
+// Ends also when whoever opens is cancelled.
+class Registry::Opening {
+ public:
+  explicit Opening(Slot& slot) : slot_(slot) { slot_.opening = true; }
+  ~Opening() {
+    slot_.opening = false;
+    slot_.opened->notify_all();
+  }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+
+ private:
+  Slot& slot_;
+};
+
 asio::any_io_executor Registry::core_of(const std::string& user) const {
   return services_.cores[std::hash<std::string>{}(user) % services_.cores.size()];
 }
@@ -46,13 +61,15 @@ awaitable<Result<UserAccountPtr>> Registry::open_on_core(std::shared_ptr<Slot> s
   if (!slot->opened) slot->opened = std::make_unique<wire::net::Event>(slot->core);
   while (slot->opening) co_await slot->opened->wait();
   if (!slot->account || slot->account->closed()) {
-    slot->opening = true;
-    auto made = co_await make(slot);
-    slot->opening = false;
-    slot->opened->notify_all();
+    Result<UserAccountPtr> made = Failure(Errc::internal, "");
+    {
+      Opening claim(*slot);
+      made = co_await make(slot);
+    }
     if (!made) co_return made.error();
     slot->account = *made;
   }
+  slot->account->note_open();
   if (!password.empty()) slot->account->remember_password(std::move(password));
   co_return slot->account;
 }
@@ -138,24 +155,56 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   co_return account;
 }
 
+std::shared_ptr<Registry::Slot> Registry::find(const std::string& user) {
+  std::lock_guard lock(mutex_);
+  auto it = slots_.find(user);
+  return it == slots_.end() ? nullptr : it->second;
+}
+
 awaitable<void> Registry::close_user(std::string user, std::string why) {
-  std::shared_ptr<Slot> slot;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = slots_.find(user);
-    if (it == slots_.end()) co_return;
-    slot = it->second;
-  }
+  std::shared_ptr<Slot> slot = find(user);
+  if (!slot) co_return;
   awaitable<void> there = close_on_core(slot, std::move(why));
   co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
 }
 
 awaitable<void> Registry::close_on_core(std::shared_ptr<Slot> slot, std::string why) {
   while (slot->opening) co_await slot->opened->wait();
-  if (!slot->account) co_return;
+  if (slot->account) co_await close_now(slot, std::move(why));
+}
+
+// Nobody may open the store again before it is closed: openers wait as for an opening.
+awaitable<void> Registry::close_now(std::shared_ptr<Slot> slot, std::string why) {
+  Opening claim(*slot);
   UserAccountPtr account = std::exchange(slot->account, nullptr);
   if (auto done = co_await account->close(std::move(why)); !done) {
     services_.warn(slot->user, "the store was not closed cleanly: " + done.error().describe());
+  }
+}
+
+awaitable<void> Registry::close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
+                                               std::chrono::seconds idle) {
+  if (slot->opening || !slot->account || !slot->account->unused_for(idle)) co_return;
+  if (opens && slot->account->opens() != *opens) co_return;
+  co_await close_now(slot, "the account is closed; please reconnect");
+}
+
+awaitable<void> Registry::close_if_unused(std::string user, uint64_t opens) {
+  std::shared_ptr<Slot> slot = find(user);
+  if (!slot) co_return;
+  awaitable<void> there = close_unused_on_core(slot, opens, std::chrono::seconds(0));
+  co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+}
+
+awaitable<void> Registry::sweep(std::chrono::seconds idle) {
+  std::vector<std::shared_ptr<Slot>> slots;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [user, slot] : slots_) slots.push_back(slot);
+  }
+  for (std::shared_ptr<Slot>& slot : slots) {
+    awaitable<void> there = close_unused_on_core(slot, std::nullopt, idle);
+    co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
   }
 }
 

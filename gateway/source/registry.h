@@ -1,9 +1,11 @@
 // Which accounts are open on this node, and where. The one object that all cores share; it locks only its map.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,15 +48,24 @@ class Registry {
 
   // Closes one account if it is open: its sessions are told to leave.
   awaitable<void> close_user(std::string user, std::string why);
+  // Closes it when no session uses it, no job runs, and nobody has opened it since `opens` was read.
+  awaitable<void> close_if_unused(std::string user, uint64_t opens);
+  // Closes accounts that nobody has used for that long. For a timer of the server's.
+  awaitable<void> sweep(std::chrono::seconds idle);
   // Ends everything: accounts close their stores and upstream connections. Bounded.
   awaitable<void> close();
 
  private:
   struct Slot;
+  class Opening;
   awaitable<Result<std::shared_ptr<UserAccount>>> open_on_core(std::shared_ptr<Slot> slot, std::string password);
   awaitable<Result<std::shared_ptr<UserAccount>>> make(std::shared_ptr<Slot> slot);
   awaitable<Result<control::User>> thaw_leftover(control::User user, storage::Epoch log_epoch);
   awaitable<void> close_on_core(std::shared_ptr<Slot> slot, std::string why);
+  awaitable<void> close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
+                                       std::chrono::seconds idle);
+  awaitable<void> close_now(std::shared_ptr<Slot> slot, std::string why);
+  std::shared_ptr<Slot> find(const std::string& user);
 
   Services& services_;
   std::mutex mutex_;

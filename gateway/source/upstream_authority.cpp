@@ -21,6 +21,7 @@ namespace {
 
 // How often a mailbox is looked at while its client is in IDLE and no connection is left for an IDLE of our own.
 constexpr std::chrono::seconds poll_interval{30};
+constexpr std::chrono::seconds watch_pause{5};  // after a failure
 
 }  // namespace
 
@@ -50,6 +51,17 @@ awaitable<Result<std::unique_ptr<imapc::Connection>>> UpstreamAuthority::connect
   distrusted_ = distrusted_capabilities(profile_);
   if (profile_.select_instead_of_examine) examine_keeps_uid_validity_ = false;
   co_return made;
+}
+
+void UpstreamAuthority::set_authoritative(bool yes) {
+  if (authoritative_ && !yes) link_.fence();
+  authoritative_ = yes;
+}
+
+Result<MailboxSnapshotPtr> UpstreamAuthority::still_there(MailboxKey key) const {
+  MailboxSnapshotPtr now = copy_.store().snapshot(key);
+  if (!now) return Failure(Errc::not_found, "the mailbox is not there any more");
+  return now;
 }
 
 bool UpstreamAuthority::offers(const imapc::Connection& c, std::string_view capability) const {
@@ -228,27 +240,27 @@ awaitable<void> UpstreamAuthority::watch_loop(std::weak_ptr<Mailbox> weak, std::
       request.examine = examine_keeps_uid_validity_;
       Selecting selecting = start_select(*lease, info.name, request);
       auto now = co_await finish_select(*lease, info.name, selecting);
-      if (!now) co_return;
+      if (!now) {
+        if (now.error().code == Errc::not_found) co_return;
+        co_await wire::net::sleep_for(watch_pause);
+        continue;
+      }
       // What came between the last look and this EXAMINE.
       auto key = co_await refresh(info.name, false);
-      if (!key && !is_broken(key.error())) co_return;
+      if (!key && key.error().code == Errc::not_found) co_return;
       WakeUp wake(**lease);
       (*lease)->set_observer(&wake);
       imapc::Connection* connection = &**lease;
       wire::net::TaskGroup ender(core_, nullptr);
-      ender.spawn("end of watch", end_of_watch(token, connection));
+      ender.spawn("end of watch", end_of_watch(self, token, connection));
       auto idled = co_await (*lease)->idle();
       ender.cancel_all();
       co_await ender.join();
       (*lease)->set_observer(nullptr);
       if (token.expired()) co_return;
-      if (!idled) {
-        asio::steady_timer pause(core_, std::chrono::seconds(5));
-        co_await pause.async_wait(asio::use_awaitable);
-      }
+      if (!idled) co_await wire::net::sleep_for(watch_pause);
     } else {
-      asio::steady_timer pause(core_, poll_interval);
-      co_await pause.async_wait(asio::use_awaitable);
+      co_await wire::net::sleep_for(poll_interval);
     }
     if (token.expired()) co_return;
     auto key = co_await refresh(info.name, false);
@@ -260,9 +272,13 @@ UpstreamAuthority::WatchToken::~WatchToken() {
   if (auto self = owner.lock()) self->watch_ended_.notify_all();
 }
 
-awaitable<void> UpstreamAuthority::end_of_watch(std::weak_ptr<WatchToken> token, imapc::Connection* connection) {
+awaitable<void> UpstreamAuthority::end_of_watch(std::shared_ptr<UpstreamAuthority> self,
+                                                std::weak_ptr<WatchToken> token, imapc::Connection* connection) {
   auto ended = [token] { return token.expired(); };
-  co_await watch_ended_.wait_for(ended);
+  co_await self->watch_ended_.wait_for(ended);
+  // Cancelled: the watch ended by itself, and its connection may be gone.
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) co_return;
   connection->stop_idle();
 }
 

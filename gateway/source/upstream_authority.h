@@ -68,6 +68,9 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<Inventory>> observe_source();
   // Connections may be made again after close(): for a look at the source once it is no longer the authority.
   void reopen() { link_.reopen(); }
+  // Whether what the source says may change the copy: only while it is the authority (I6). Taking it away breaks every
+  // connection at once, so that nothing asked before can be applied after.
+  void set_authoritative(bool yes);
   // Whether the mailbox cannot have changed since its cursor: by its numbers, else by a listing's digest. Pipelined:
   // the results correspond to `names`.
   awaitable<Result<std::vector<bool>>> unchanged(const std::vector<SourceMailbox>& mailboxes);
@@ -122,6 +125,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
     UpstreamAuthority* owner_;
     wire::base::MailboxKey key_;
   };
+  // The mailbox's applied snapshot, or Errc::not_found: others may delete it during any await.
+  Result<MailboxSnapshotPtr> still_there(wire::base::MailboxKey key) const;
   awaitable<Result<std::unique_ptr<imapc::Connection>>> connect();
   wire::imap::cmd::Fetch flag_listing(const imapc::Connection& c, wire::imap::SequenceSet set) const;
   awaitable<MailboxLock> lock_mailbox(wire::base::MailboxKey key);
@@ -155,6 +160,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<UpstreamLink::Lease>> selected(storage::MailboxInfo info, bool writable);
   awaitable<Result<std::vector<ContentOutcome::Failed>>> fetch_bodies(UpstreamLink::Lease& lease, Importer& in,
                                                                       UidSet uids, OnCounts on_counts);
+  class ContentClaim;
   awaitable<Result<void>> bring_content(storage::MailboxInfo info, UidSet wanted, ContentOutcome& out);
   awaitable<Result<void>> fill_first(storage::MailboxInfo info, Filled& out, OnCounts on_counts);
   awaitable<Result<void>> fill_content(Filled& out, OnCounts on_counts);
@@ -172,7 +178,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
     ~WatchToken();
   };
   awaitable<void> watch_loop(std::weak_ptr<Mailbox> box, std::weak_ptr<WatchToken> token);
-  awaitable<void> end_of_watch(std::weak_ptr<WatchToken> token, imapc::Connection* connection);
+  static awaitable<void> end_of_watch(std::shared_ptr<UpstreamAuthority> self, std::weak_ptr<WatchToken> token,
+                                      imapc::Connection* connection);
 
   Copy& copy_;
   Services& services_;
@@ -195,6 +202,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   std::set<std::pair<wire::base::MailboxKey, Uid>> claimed_;  // what an APPEND of ours has been matched with
   bool select_tells_uid_next_ = true;
   bool examine_keeps_uid_validity_ = true;
+  bool authoritative_ = true;
 };
 
 }  // namespace gateway::source

@@ -91,6 +91,8 @@ awaitable<Result<std::unique_ptr<imapc::Connection>>> connect_as(Services& servi
                                                std::move(options));
   if (!made) {
     Failure why = made.error();
+    // A certificate that cannot be trusted is not a refusal of what was asked: nothing could be asked.
+    if (why.code == Errc::refused) why.code = Errc::unavailable;
     why.note = "upstream '" + upstream.name + "', user '" + user + "': " + why.note;
     co_return why;
   }

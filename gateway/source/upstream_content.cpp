@@ -107,6 +107,24 @@ awaitable<Result<UpstreamLink::Lease>> UpstreamAuthority::selected(MailboxInfo i
   co_return std::move(*lease);
 }
 
+// Ends also when the session that fetches is cancelled.
+class UpstreamAuthority::ContentClaim {
+ public:
+  ContentClaim(UpstreamAuthority& owner, MailboxKey key) : owner_(owner), key_(key) {
+    owner_.content_busy_.insert(key);
+  }
+  ~ContentClaim() {
+    owner_.content_busy_.erase(key_);
+    owner_.content_done_.notify_all();
+  }
+  ContentClaim(const ContentClaim&) = delete;
+  ContentClaim& operator=(const ContentClaim&) = delete;
+
+ private:
+  UpstreamAuthority& owner_;
+  MailboxKey key_;
+};
+
 awaitable<Result<ContentOutcome>> UpstreamAuthority::ensure_content(MailboxPtr box, UidSet uids) {
   ContentOutcome out;
   const MailboxKey key = box->key();
@@ -125,10 +143,11 @@ awaitable<Result<ContentOutcome>> UpstreamAuthority::ensure_content(MailboxPtr b
       }
     }
     if (wanted.empty()) break;
-    content_busy_.insert(key);
-    auto got = co_await bring_content(now->info(), std::move(wanted), out);
-    content_busy_.erase(key);
-    content_done_.notify_all();
+    Result<void> got;
+    {
+      ContentClaim claim(*this, key);
+      got = co_await bring_content(now->info(), std::move(wanted), out);
+    }
     if (got) break;
     if (attempt != 0 || !is_broken(got.error())) co_return got.error();
   }
@@ -140,7 +159,7 @@ awaitable<Result<void>> UpstreamAuthority::bring_content(MailboxInfo info, UidSe
   auto lease = co_await selected(info, false);
   if (!lease) co_return lease.error();
   ApplyQueue::Observation asked(queue_);
-  Importer in(copy_, asked, info.key, info.mode == storage::ModSeqMode::mirror);
+  Importer in(copy_, asked, info.key, info.mode == storage::ModSeqMode::mirror, authoritative_);
   auto failed = co_await fetch_bodies(*lease, in, std::move(wanted), nullptr);
   if (!failed) co_return failed.error();
   out.failed = std::move(*failed);
@@ -187,7 +206,9 @@ awaitable<Result<void>> UpstreamAuthority::fill_first(MailboxInfo info, Filled& 
         if (!same) co_return same.error();
         if (!*same) {
           if (auto ok = adopt(info, *now); !ok) co_return ok.error();
-          info = copy_.store().snapshot(info.key)->info();
+          auto adopted = still_there(info.key);
+          if (!adopted) co_return adopted.error();
+          info = (*adopted)->info();
           cursor.reset();
           from = Uid(1);
         }
@@ -206,7 +227,7 @@ awaitable<Result<void>> UpstreamAuthority::fill_first(MailboxInfo info, Filled& 
       }
     }
     const bool mirror = info.mode == storage::ModSeqMode::mirror;
-    Importer in(copy_, asked, info.key, mirror);
+    Importer in(copy_, asked, info.key, mirror, authoritative_);
     if (cursor->exists != 0 && from < cursor->uid_next) {
       const uint64_t end = std::min<uint64_t>(uint64_t{from.value} + window, cursor->uid_next.value);
       const Uid last(static_cast<uint32_t>(end - 1));
@@ -257,7 +278,9 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::fill(std::string
   out.key = info->key;
   const auto cursor = copy_.store().cursor(info->key);
   const bool listed_before = cursor && cursor->complete && cursor->uid_validity == info->uid_validity;
-  if (!listed_before && copy_.store().snapshot(info->key)->size() == 0) {
+  auto there = still_there(info->key);
+  if (!there) co_return there.error();
+  if (!listed_before && (*there)->size() == 0) {
     if (auto ok = co_await fill_first(*info, out, on_counts); !ok) co_return ok.error();
   } else {
     MailboxLock lock = co_await lock_mailbox(info->key);
@@ -288,7 +311,7 @@ awaitable<Result<void>> UpstreamAuthority::fill_content(Filled& out, OnCounts on
   auto lease = co_await selected(now->info(), false);
   if (!lease) co_return lease.error();
   ApplyQueue::Observation asked(queue_);
-  Importer in(copy_, asked, out.key, now->info().mode == storage::ModSeqMode::mirror);
+  Importer in(copy_, asked, out.key, now->info().mode == storage::ModSeqMode::mirror, authoritative_);
   auto failed = co_await fetch_bodies(*lease, in, std::move(wanted), on_counts);
   if (!failed) co_return failed.error();
   for (auto& f : *failed) out.failed.push_back(std::move(f));

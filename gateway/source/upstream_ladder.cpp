@@ -99,7 +99,7 @@ Result<void> UpstreamAuthority::note_mailbox_id(const std::string& name, const i
   const auto tree = copy_.store().tree();
   const MailboxInfo* info = tree->find(name);
   const bool ours = info && info->uid_validity == now.uid_validity;
-  if (!ours || now.mailbox_id.empty() || info->mailbox_id == now.mailbox_id) return {};
+  if (!authoritative_ || !ours || now.mailbox_id.empty() || info->mailbox_id == now.mailbox_id) return {};
   storage::MailboxChange change;
   change.mailbox_id = now.mailbox_id;
   storage::Batch batch = copy_.store().begin();
@@ -133,7 +133,11 @@ Result<void> UpstreamAuthority::adopt(const MailboxInfo& info, const imapc::Sele
   if (now.uid_validity.value == 0) {
     return Failure(Errc::conflict, "the source shows no UIDVALIDITY for '" + info.name + "': its UIDs cannot be kept");
   }
-  const bool shown = info.uid_validity.value != 0 && copy_.store().snapshot(info.key)->size() != 0;
+  auto before = still_there(info.key);
+  if (!before) return before.error();
+  if (!authoritative_) return Failure(Errc::conflict, "the account has another owner now");
+  const bool shown = info.uid_validity.value != 0 && (*before)->size() != 0;
+  claimed_.clear();
   if (shown) {
     services_.warn(user_, "the source gave '" + info.name + "' a new UIDVALIDITY: clients will read it again");
   }
@@ -148,10 +152,11 @@ Result<void> UpstreamAuthority::adopt(const MailboxInfo& info, const imapc::Sele
 // by EXPUNGE, VANISHED, or two observations).
 awaitable<Result<void>> UpstreamAuthority::expunge_missing(UpstreamLink::Lease& lease, Importer& in, MailboxKey key,
                                                            ModSeq modseq) {
-  storage::MailboxSnapshotPtr now = copy_.store().snapshot(key);
+  auto now = still_there(key);
+  if (!now) co_return now.error();
   UidSet missing;
-  for (uint32_t i = 0; i < now->size(); ++i) {
-    if (!in.seen().contains(now->uid(i))) missing.add(now->uid(i));
+  for (uint32_t i = 0; i < (*now)->size(); ++i) {
+    if (!in.seen().contains((*now)->uid(i))) missing.add((*now)->uid(i));
   }
   if (missing.empty()) co_return Result<void>();
   Collected again;
@@ -212,6 +217,7 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::climb(UpstreamLi
   if (listing) {
     if (auto ok = co_await listing->get(); !ok) co_return ok.error();
   }
+  const bool first_answer = now->uid_validity == info.uid_validity;
   auto same = co_await same_identity(lease, info, *now);
   if (!same) co_return same.error();
   if (!*same) {
@@ -223,11 +229,14 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::climb(UpstreamLi
     if (auto ok = batch.change_mailbox(info.key, change); !ok) co_return ok.error();
     if (auto lsn = copy_.apply(std::move(batch)); !lsn) co_return lsn.error();
   }
-  const bool mirror = copy_.store().snapshot(info.key)->info().mode == storage::ModSeqMode::mirror;
-  Importer in(copy_, *asked, info.key, mirror);
+  auto there = still_there(info.key);
+  if (!there) co_return there.error();
+  const bool mirror = (*there)->info().mode == storage::ModSeqMode::mirror;
+  Importer in(copy_, *asked, info.key, mirror, authoritative_);
   Result<void> step;
-  const bool usable = warm && *same;
-  const bool quick_answered = usable && quick && request.qresync.has_value() && lease.line().selected == info.name;
+  // An answer that had to be asked for again is no delta: then everything is listed.
+  const bool usable = warm && *same && first_answer;
+  const bool quick_answered = usable && quick;
   if (quick_answered) {
     bool complete = true;
     for (const imapc::FlagChange& c : now->changed) {
@@ -276,7 +285,9 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::climb(UpstreamLi
     if (step = in.flush(); !step) co_return step.error();
   }
   // The count must come out, else a rung has been missed (an expunge that only a listing shows).
-  if (usable && by_number && copy_.store().snapshot(info.key)->size() != now->exists) {
+  there = still_there(info.key);
+  if (!there) co_return there.error();
+  if (usable && by_number && (*there)->size() != now->exists) {
     if (step = co_await list_all(lease, in, info.key, now->highest_modseq); !step) co_return step.error();
   }
   for (const auto& r : in.refused()) {

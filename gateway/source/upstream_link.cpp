@@ -5,6 +5,21 @@
 
 namespace gateway::source {
 
+// Counts a connection that is being made, also when the maker is cancelled.
+class UpstreamLink::Connecting {
+ public:
+  explicit Connecting(UpstreamLink& link) : link_(link) { ++link_.connecting_; }
+  ~Connecting() {
+    --link_.connecting_;
+    link_.freed_.notify_all();
+  }
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
+
+ private:
+  UpstreamLink& link_;
+};
+
 using wire::base::Errc;
 using wire::base::Failure;
 
@@ -46,8 +61,11 @@ UpstreamLink::Line* UpstreamLink::pick(const std::string& mailbox, bool writable
 }
 
 awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, bool writable, bool must_leave_one) {
+  const uint64_t born = generation_;
   for (;;) {
-    if (closed_) co_return Failure(Errc::closed, "the account's connections to its old server are closed");
+    if (closed_ || generation_ != born) {
+      co_return Failure(Errc::closed, "the account's connections to its old server are closed");
+    }
     drop_dead();
     const size_t spare_needed = must_leave_one ? 1 : 0;
     const auto busy =
@@ -61,11 +79,17 @@ awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, b
       co_return Lease(this, line);
     }
     if (lines_.size() + connecting_ < max_lines_) {
-      ++connecting_;
-      auto made = co_await connect_();
-      --connecting_;
-      freed_.notify_all();
+      Result<std::unique_ptr<imapc::Connection>> made = Failure(Errc::internal, "");
+      {
+        Connecting counted(*this);
+        made = co_await connect_();
+      }
       if (!made) co_return made.error();
+      if (closed_ || generation_ != born) {
+        // The account got another owner meanwhile: what was to be asked here may not be asked any more.
+        (*made)->close();
+        continue;
+      }
       lines_.emplace_back();
       Line& line = lines_.back();
       line.connection = std::move(*made);
@@ -93,9 +117,17 @@ void UpstreamLink::give_back(Line* line) {
   freed_.notify_all();
 }
 
-awaitable<void> UpstreamLink::close() {
+void UpstreamLink::fence() {
   closed_ = true;
+  ++generation_;
   freed_.notify_all();
+  for (Line& line : lines_) {
+    if (line.busy) line.connection->close();
+  }
+}
+
+awaitable<void> UpstreamLink::close() {
+  fence();
   std::vector<std::unique_ptr<imapc::Connection>> idle;
   for (auto it = lines_.begin(); it != lines_.end();) {
     auto next = std::next(it);

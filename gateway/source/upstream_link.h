@@ -57,10 +57,14 @@ class UpstreamLink {
 
   // Polite LOGOUT on free lines; the others break. New leases are refused until reopen().
   awaitable<void> close();
+  // Leases asked for before a close() stay refused.
   void reopen() { closed_ = false; }
+  // Breaks every line at once and refuses new leases; close() then says the polite goodbyes to nobody.
+  void fence();
   uint64_t commands_sent() const;
 
  private:
+  class Connecting;
   Line* pick(const std::string& mailbox, bool writable);
   awaitable<Result<Lease>> take(std::string mailbox, bool writable, bool must_leave_one);
   void give_back(Line* line);
@@ -74,6 +78,7 @@ class UpstreamLink {
   size_t connecting_ = 0;
   uint64_t clock_ = 0;
   uint64_t commands_of_dead_ = 0;
+  uint64_t generation_ = 0;  // counts fences: what was asked before one is void after it
   bool closed_ = false;
 };
 

@@ -80,7 +80,7 @@ awaitable<Result<void>> UpstreamAuthority::learn_namespaces(imapc::Connection& c
   // The copy keeps it: after the commit nobody else can tell.
   storage::Batch batch = copy_.store().begin();
   batch.annotate(prefix_annotation, *prefix_);
-  if (!batch.empty()) {
+  if (!batch.empty() && authoritative_) {
     if (auto lsn = copy_.apply(std::move(batch)); !lsn) co_return lsn.error();
   }
   // A personal namespace inside a foreign prefix stays personal.
@@ -132,6 +132,7 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::list(imapc::C
 }
 
 Result<void> UpstreamAuthority::apply_tree(const Inventory& seen) {
+  if (!authoritative_) return Failure(Errc::conflict, "the account has another owner now");
   const TreePlan plan = plan_tree(*copy_.store().tree(), seen.mailboxes, seen.subscriptions);
   if (plan.empty()) return {};
   Batch batch = copy_.store().begin();

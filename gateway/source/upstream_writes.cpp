@@ -99,7 +99,7 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
   out.modified.add(stored->modified.resolve(Uid(UINT32_MAX)));
   // The copy takes what the source returned, never what the client asked for; what it did not return is asked.
   ApplyQueue::Observation asked(queue_, *ticket);
-  Importer in(copy_, asked, info.key, mirror);
+  Importer in(copy_, asked, info.key, mirror, authoritative_);
   for (const imapc::FlagChange& c : stored->changed) {
     if (!c.uid || !c.flags) continue;
     Listed m;
@@ -126,7 +126,9 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
     Options options;
     options.writable = true;
     options.behind = ticket.get();
-    auto climbed = co_await climb(*lease, copy_.store().snapshot(info.key)->info(), options);
+    auto there = still_there(info.key);
+    if (!there) co_return there.error();
+    auto climbed = co_await climb(*lease, (*there)->info(), options);
     if (!climbed) co_return climbed.error();
   }
   if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
@@ -146,22 +148,25 @@ awaitable<Result<UidSet>> UpstreamAuthority::gone_after(UpstreamLink::Lease& lea
   doomed.for_each([&](Uid uid) {
     if (!still.uids.contains(uid)) gone.add(uid);
   });
-  storage::MailboxSnapshotPtr before = copy_.store().snapshot(info.key);
-  const bool mirror = before->info().mode == storage::ModSeqMode::mirror;
+  auto before = still_there(info.key);
+  if (!before) co_return before.error();
+  const bool mirror = (*before)->info().mode == storage::ModSeqMode::mirror;
   Options options;
   options.writable = true;
   options.behind = &ticket;
   const bool quick = lease->enabled().has("QRESYNC") && offers(*lease, "QRESYNC");
   if (mirror && quick) {
     // The delta names them with the source's own HIGHESTMODSEQ.
-    auto climbed = co_await climb(lease, before->info(), options);
+    auto climbed = co_await climb(lease, (*before)->info(), options);
     if (!climbed) co_return climbed.error();
   }
   ApplyQueue::Observation asked(queue_, ticket);
-  Importer in(copy_, asked, info.key, mirror);
-  if (auto ok = in.expunge(gone, copy_.store().snapshot(info.key)->info().highest_modseq); !ok) co_return ok.error();
+  Importer in(copy_, asked, info.key, mirror, authoritative_);
+  auto there = still_there(info.key);
+  if (!there) co_return there.error();
+  if (auto ok = in.expunge(gone, (*there)->info().highest_modseq); !ok) co_return ok.error();
   if (mirror && !quick) {
-    auto climbed = co_await climb(lease, copy_.store().snapshot(info.key)->info(), options);
+    auto climbed = co_await climb(lease, (*there)->info(), options);
     if (!climbed) co_return climbed.error();
   }
   if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
@@ -213,6 +218,7 @@ awaitable<Result<CopyOutcome>> UpstreamAuthority::copy(MailboxPtr from, UidSet u
   const MailboxInfo info = from->info();
   CopyOutcome out;
   std::vector<Uid> source, target;
+  if (auto known = co_await known_mailbox(to); !known) co_return known.error();
   {
     MailboxLock lock = co_await lock_mailbox(info.key);
     storage::MailboxSnapshotPtr before = copy_.store().snapshot(info.key);
@@ -251,10 +257,12 @@ awaitable<Result<CopyOutcome>> UpstreamAuthority::copy(MailboxPtr from, UidSet u
       if (!gone) co_return gone.error();
     }
   }
+  // The source has done it: whatever fails from here on, the client must not be made to do it again.
   auto key = co_await refresh(to, false);
-  if (!key) co_return key.error();
+  if (!key) co_return CopyOutcome();
   // COPYUID says whose content the new messages have: it need not be fetched again.
   storage::MailboxSnapshotPtr there = copy_.store().snapshot(*key);
+  if (!there) co_return CopyOutcome();
   const storage::MailboxSnapshotPtr here = from->current();
   storage::Batch batch = copy_.store().begin();
   const bool paired = source.size() == target.size() && out.uid_validity == there->info().uid_validity;
@@ -267,9 +275,7 @@ awaitable<Result<CopyOutcome>> UpstreamAuthority::copy(MailboxPtr from, UidSet u
     const auto& body = here->message(*a).body;
     if (body && copy_.store().has_body(*body)) (void)batch.attach_body(*key, target[i], *body);
   }
-  if (!batch.empty()) {
-    if (auto ok = co_await copy_.commit(std::move(batch)); !ok) co_return ok.error();
-  }
+  if (!batch.empty() && authoritative_) (void)co_await copy_.commit(std::move(batch));
   co_return out;
 }
 
@@ -284,6 +290,7 @@ awaitable<Result<std::optional<AppendOutcome>>> UpstreamAuthority::find_appended
   UidSet candidates;
   {
     storage::MailboxSnapshotPtr now = copy_.store().snapshot(*key);
+    if (!now) co_return Failure(Errc::not_found, "the mailbox is not there any more");
     for (uint32_t i = now->lower_bound(from); i < now->size(); ++i) {
       if (now->message(i).size == size && !claimed_.contains({*key, now->uid(i)})) candidates.add(now->uid(i));
     }
@@ -292,6 +299,7 @@ awaitable<Result<std::optional<AppendOutcome>>> UpstreamAuthority::find_appended
     auto content_there = co_await ensure_content(*box, candidates);
     if (!content_there) co_return content_there.error();
     storage::MailboxSnapshotPtr now = copy_.store().snapshot(*key);
+    if (!now) co_return Failure(Errc::not_found, "the mailbox is not there any more");
     for (uint32_t i = now->lower_bound(from); i < now->size(); ++i) {
       const Uid uid = now->uid(i);
       if (!candidates.contains(uid) || now->message(i).body != content) continue;
@@ -309,7 +317,9 @@ awaitable<Result<AppendOutcome>> UpstreamAuthority::append(std::string name, App
   const uint64_t size = item.body.size();
   // Where the new message can be, should the answer get lost.
   if (auto fresh = co_await refresh(name, false); !fresh) co_return fresh.error();
-  const Uid from = copy_.store().snapshot(info->key)->info().uid_next;
+  auto there = still_there(info->key);
+  if (!there) co_return there.error();
+  const Uid from = (*there)->info().uid_next;
   for (int attempt = 0; attempt < 2; ++attempt) {
     Result<imapc::Appended> done = imapc::Appended();
     {
@@ -340,7 +350,9 @@ awaitable<Result<AppendOutcome>> UpstreamAuthority::append(std::string name, App
     if (done) {
       if (done->uid) {
         claimed_.insert({info->key, done->uid});
-        if (auto seen = co_await refresh(name, false); !seen) co_return seen.error();
+        // The source has it: a copy that cannot be brought up to date now must not make the client append again. Then
+        // the UID is not told, since it could not be shown.
+        if (auto seen = co_await refresh(name, false); !seen) co_return AppendOutcome();
         co_return AppendOutcome{done->uid_validity, done->uid};
       }
       auto found = co_await find_appended(name, from, content, size);

@@ -75,7 +75,12 @@ const std::string& UserAccount::prefix() const {
 awaitable<Result<storage::MailboxTreePtr>> UserAccount::tree() {
   FAIRLEAD_AUTHORITY_OR_FAIL(authority);
   if (owner() != Owner::frozen) {
-    if (auto ok = co_await authority->refresh_tree(); !ok) co_return ok.error();
+    auto ok = co_await authority->refresh_tree();
+    if (!ok && authority != authority_ && authority_) {
+      authority = authority_;  // the account was handed over meanwhile: its new owner answers
+      ok = co_await authority->refresh_tree();
+    }
+    if (!ok) co_return ok.error();
   }
   co_return copy_.tree();
 }
@@ -91,6 +96,10 @@ awaitable<Result<MailboxPtr>> UserAccount::open(std::string name, bool writable)
     co_return co_await copy_.open(frozen_key);
   }
   auto key = co_await authority->refresh(*source_name, writable);
+  if (!key && authority != authority_ && authority_) {
+    authority = authority_;
+    key = co_await authority->refresh(*source_name, writable);
+  }
   if (!key) co_return key.error();
   co_return co_await copy_.open(*key);
 }
@@ -99,7 +108,11 @@ awaitable<Result<void>> UserAccount::refresh(MailboxPtr box) {
   FAIRLEAD_AUTHORITY_OR_FAIL(authority);
   if (owner() == Owner::frozen || box->gone()) co_return Result<void>();
   std::string name = box->info().name;
-  auto key = co_await authority->refresh(std::move(name), false);
+  auto key = co_await authority->refresh(name, false);
+  if (!key && authority != authority_ && authority_) {
+    authority = authority_;
+    key = co_await authority->refresh(name, false);
+  }
   if (!key) co_return key.error();
   co_return Result<void>();
 }
@@ -236,7 +249,12 @@ awaitable<Result<AppendOutcome>> UserAccount::append(std::string name, AppendIte
 
 awaitable<Result<ContentOutcome>> UserAccount::ensure_content(MailboxPtr box, UidSet uids) {
   FAIRLEAD_AUTHORITY_OR_FAIL(authority);
-  co_return co_await authority->ensure_content(std::move(box), std::move(uids));
+  auto done = co_await authority->ensure_content(box, uids);
+  if (!done && authority != authority_ && authority_) {
+    authority = authority_;
+    done = co_await authority->ensure_content(box, uids);
+  }
+  co_return done;
 }
 
 #undef FAIRLEAD_AUTHORITY_OR_FAIL
@@ -260,6 +278,8 @@ awaitable<bool> UserAccount::hold_writes(std::chrono::milliseconds patience) {
 
 awaitable<Result<void>> UserAccount::settle(control::State state, control::Placement placement) {
   const Owner before = user_.placement.owner;
+  // First of all: nothing that was asked of the old owner may be applied from here on (I6).
+  if (source_) source_->set_authoritative(placement.owner != Owner::local);
   if (placement.epoch > copy_.store().epoch()) {
     if (auto ok = copy_.store().raise_epoch(placement.epoch); !ok) co_return ok.error();
   }
@@ -287,16 +307,20 @@ awaitable<Result<void>> UserAccount::settle(control::State state, control::Place
     for (AccountWatcher* w : watchers) w->on_handed_over();
   }
   if (placement.owner == Owner::local && source_) co_await source_->close();
-  co_return deferred;
+  // A \\Seen that cannot be written is no reason to call the change of owner failed.
+  if (!deferred)
+    services_.warn(user_.name, "a message read during the move stays unread: " + deferred.error().describe());
+  co_return Result<void>();
 }
 
 awaitable<Result<void>> UserAccount::write_deferred_seen() {
+  Result<void> outcome;
   auto deferred = std::exchange(deferred_seen_, {});
   for (auto& [box, uids] : deferred) {
     if (box->gone()) continue;
-    if (auto ok = co_await mark_seen(box, uids); !ok) co_return ok.error();
+    if (auto ok = co_await mark_seen(box, uids); !ok && outcome) outcome = ok;
   }
-  co_return Result<void>();
+  co_return outcome;
 }
 
 void UserAccount::remember_password(std::string password) {

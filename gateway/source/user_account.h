@@ -2,6 +2,7 @@
 // jobs need of them. On the account's core.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <string>
@@ -29,7 +30,10 @@ class UserAccount final : public MailAccount {
   Owner owner() const override { return user_.placement.owner; }
   wire::base::Epoch epoch() const override { return user_.placement.epoch; }
   void add_watcher(AccountWatcher* w) override { watchers_.push_back(w); }
-  void remove_watcher(AccountWatcher* w) override { std::erase(watchers_, w); }
+  void remove_watcher(AccountWatcher* w) override {
+    std::erase(watchers_, w);
+    last_use_ = std::chrono::steady_clock::now();
+  }
   awaitable<Result<storage::MailboxTreePtr>> tree() override;
   char separator() const override;
   const std::string& prefix() const override;
@@ -57,6 +61,15 @@ class UserAccount final : public MailAccount {
   Copy& the_copy() { return copy_; }
   // The old server, as this user; also after the commit (rollback, leak detection). Null for a local user.
   const std::shared_ptr<UpstreamAuthority>& source() { return source_; }
+  // How often it was opened; whether no session and no job has used it for that long.
+  uint64_t opens() const { return opens_; }
+  void note_open() {
+    ++opens_;
+    last_use_ = std::chrono::steady_clock::now();
+  }
+  bool unused_for(std::chrono::seconds idle) const {
+    return watchers_.empty() && !job_ && std::chrono::steady_clock::now() - last_use_ >= idle;
+  }
   // One job an account: false when another has it.
   bool begin_job() { return std::exchange(job_, true) == false; }
   void end_job() { job_ = false; }
@@ -98,6 +111,8 @@ class UserAccount final : public MailAccount {
   std::map<MailboxPtr, UidSet> deferred_seen_;
   std::string login_password_;
   mutable std::string prefix_;
+  std::chrono::steady_clock::time_point last_use_ = std::chrono::steady_clock::now();
+  std::atomic<uint64_t> opens_{0};
   bool job_ = false, closed_ = false;
 };
 

@@ -61,10 +61,15 @@ class CompareTest : public testing::Test {
     n.highest_modseq = ModSeq(20);
     return n;
   }
-  VerifyReport::Mailbox compare(std::vector<Listed> source, SourceNumbers n = numbers()) {
+  template <class... M>
+  VerifyReport::Mailbox compare_by(const SourceNumbers& n, const M&... source) {
     MailboxCompare c("INBOX", store_->snapshot(key_), n);
-    for (const Listed& m : source) c.add(m, std::nullopt);
+    (c.add(source, std::nullopt), ...);
     return c.finish();
+  }
+  template <class... M>
+  VerifyReport::Mailbox compare(const M&... source) {
+    return compare_by(numbers(), source...);
   }
   void expect_only(const char* what, const VerifyReport::Mailbox& m) {
     EXPECT_FALSE(m.equal) << what;
@@ -78,35 +83,35 @@ class CompareTest : public testing::Test {
 };
 
 TEST_F(CompareTest, equal_sides_are_equal) {
-  const auto m = compare({listed(3), listed(1)});
+  const auto m = compare(listed(3), listed(1));
   EXPECT_TRUE(m.equal);
   EXPECT_EQ(m.messages, 2u);
 }
 
 TEST_F(CompareTest, every_difference_has_its_own_counter) {
-  expect_only("extra", compare({listed(1)}));
-  expect_only("missing", compare({listed(1), listed(2), listed(3)}));
+  expect_only("extra", compare(listed(1)));
+  expect_only("missing", compare(listed(1), listed(2), listed(3)));
   Listed m = listed(3);
   m.flags->system = wire::base::seen;
-  expect_only("flags", compare({listed(1), m}));
+  expect_only("flags", compare(listed(1), m));
   m = listed(3);
   m.date->zone_minutes = 0;
-  expect_only("internaldate", compare({listed(1), m}));
+  expect_only("internaldate", compare(listed(1), m));
   m = listed(3);
   m.size = 301;
-  expect_only("size", compare({listed(1), m}));
+  expect_only("size", compare(listed(1), m));
   m = listed(3);
   m.modseq = ModSeq(14);
-  expect_only("modseq", compare({listed(1), m}));
+  expect_only("modseq", compare(listed(1), m));
   SourceNumbers n = numbers();
   n.uid_validity = storage::UidValidity(8);
-  expect_only("uidvalidity", compare({listed(1), listed(3)}, n));
+  expect_only("uidvalidity", compare_by(n, listed(1), listed(3)));
   n = numbers();
   n.uid_next = Uid(5);
-  expect_only("uidnext", compare({listed(1), listed(3)}, n));
+  expect_only("uidnext", compare_by(n, listed(1), listed(3)));
   n = numbers();
   n.highest_modseq = ModSeq(21);
-  expect_only("highestmodseq", compare({listed(1), listed(3)}, n));
+  expect_only("highestmodseq", compare_by(n, listed(1), listed(3)));
 }
 
 TEST_F(CompareTest, a_body_that_is_not_in_the_copy_is_a_difference) {
