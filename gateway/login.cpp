@@ -6,6 +6,7 @@
 #include "gateway/source/user_account.h"
 #include "imapc/connection.h"
 #include "wire/net/pool.h"
+#include "wire/net/wheel.h"
 
 namespace gateway {
 
@@ -16,6 +17,8 @@ using wire::net::run_on_pool;
 
 constexpr wire::net::Timeout upstream_connect_patience{10'000};
 constexpr wire::net::Timeout upstream_login_patience{30'000};
+constexpr wire::net::Timeout turn_step{250};
+constexpr wire::net::Timeout turn_patience{30'000};
 
 Failure wrong() { return Failure(Errc::auth, "user or password is wrong"); }
 
@@ -140,6 +143,16 @@ awaitable<Result<std::string>> LoginService::prove(std::string canonical, std::s
   co_return user.name;
 }
 
+awaitable<LoginGuard::Answer> LoginService::wait_for_turn(LoginGuard::Attempt& attempt) {
+  LoginGuard::Answer answer = attempt.admit(services_.env.now());
+  for (wire::net::Timeout waited{0}; answer == LoginGuard::Answer::busy && waited < turn_patience;
+       waited += turn_step) {
+    co_await wire::net::sleep_for(turn_step);
+    answer = attempt.admit(services_.env.now());
+  }
+  co_return answer;
+}
+
 awaitable<Result<source::MailAccountPtr>> LoginService::login(std::string user, std::string authzid,
                                                               std::string password, std::string client_address,
                                                               bool tls) {
@@ -147,7 +160,13 @@ awaitable<Result<source::MailAccountPtr>> LoginService::login(std::string user, 
   const control::Secret held(std::move(password));
   Result<std::string> canonical = services_.config.canonical_user(user);
   const std::string who = canonical ? *canonical : std::string();
-  if (!guard_.admit(who, client_address, services_.env.now())) {
+  LoginGuard::Attempt attempt(guard_, who, client_address);
+  const LoginGuard::Answer answer = co_await wait_for_turn(attempt);
+  if (answer == LoginGuard::Answer::busy) {
+    log_.info("too many logins at once", {{"user", wire::base::escape(user)}, {"client", client_address}});
+    co_return Failure(Errc::unavailable, "too many logins at once; try again");
+  }
+  if (answer == LoginGuard::Answer::refused) {
     log_.info("too many wrong passwords", {{"user", wire::base::escape(user)}, {"client", client_address}});
     co_return Failure(Errc::unavailable, "too many wrong passwords; try again in some minutes");
   }
@@ -157,10 +176,10 @@ awaitable<Result<source::MailAccountPtr>> LoginService::login(std::string user, 
   }
   Result<std::string> name = co_await prove(who, std::move(authzid), held.value());
   if (!name) {
-    if (name.error().code != Errc::auth) guard_.forgive(who, client_address);
+    if (name.error().code != Errc::auth) attempt.forgive();
     co_return name.error();
   }
-  guard_.forgive(who, client_address);
+  attempt.forgive();
   Result<std::shared_ptr<source::UserAccount>> account = co_await services_.registry->open(*name, held.value());
   if (!account) {
     log_.warning("the account cannot be opened", {{"user", *name}, {"why", account.error().describe()}});

@@ -26,6 +26,8 @@ class LoginService final : public source::Login {
                                                   std::string client_address, bool tls) override;
 
  private:
+  // Waits while so many logins run that one more may be a guess too many.
+  awaitable<LoginGuard::Answer> wait_for_turn(LoginGuard::Attempt& attempt);
   // Who it is, once proven. Errc::auth: nobody, or somebody else.
   awaitable<Result<std::string>> prove(std::string canonical, std::string authzid, std::string password);
   awaitable<Result<std::string>> enrol(std::string canonical, std::string password);
@@ -37,7 +39,7 @@ class LoginService final : public source::Login {
   source::Services& services_;
   asio::thread_pool& passwords_;
   Log& log_;
-  LoginGuard guard_;
+  const std::shared_ptr<LoginGuard> guard_ = std::make_shared<LoginGuard>();
   std::string decoy_hash_;
 };
 
