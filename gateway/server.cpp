@@ -17,6 +17,7 @@
 #include "gateway/login.h"
 #include "gateway/runtime.h"
 #include "wire/net/connect.h"
+#include "wire/net/wheel.h"
 
 namespace gateway {
 
@@ -25,6 +26,10 @@ namespace {
 // How long running commands get at a shutdown, and after how long the process ends whatever hangs.
 constexpr std::chrono::milliseconds grace{10'000};
 constexpr unsigned last_resort_seconds = 45;
+// How often accounts that nobody uses are looked for, and how long they stay open for who comes back.
+constexpr std::chrono::milliseconds sweep_period{30'000};
+constexpr std::chrono::seconds sweep_idle{60};
+constexpr std::chrono::milliseconds sweep_step{50};
 
 constexpr const char* name_of(config::Protocol) { return "imap"; }  // the one protocol that this build serves
 
@@ -73,6 +78,7 @@ class Server {
 
   Result<void> open_listeners();
   awaitable<void> accept(Door* door);
+  awaitable<void> sweep_accounts();
   awaitable<Result<void>> start_accepting();
   awaitable<void> close_doors();
   void reload();
@@ -88,6 +94,8 @@ class Server {
   std::unique_ptr<imap::Server> imap_;
   std::vector<std::unique_ptr<Door>> doors_;
   std::unique_ptr<wire::net::TaskGroup> accepting_;
+  std::unique_ptr<wire::net::TaskGroup> sweeping_;
+  bool stopping_ = false;  // on the first core, as its task
   std::unique_ptr<admin::AdminSocket> admin_;
   asio::io_context main_{1};
   asio::signal_set signals_;
@@ -149,7 +157,29 @@ awaitable<Result<void>> Server::start_accepting() {
   };
   accepting_ = std::make_unique<wire::net::TaskGroup>(here, on_error);
   for (const auto& door : doors_) accepting_->spawn(door->listener->address().to_string(), accept(door.get()));
+  auto on_sweep_error = [this](const std::string&, std::exception_ptr e) {
+    log_.error("idle accounts are no longer closed", {{"why", wire::net::describe(e)}});
+  };
+  sweeping_ = std::make_unique<wire::net::TaskGroup>(here, on_sweep_error);
+  sweeping_->spawn("sweep", sweep_accounts());
   co_return Result<void>();
+}
+
+// Cancelled between two sweeps only: an account that is half closed would be dropped with its source running.
+awaitable<void> Server::sweep_accounts() {
+  const asio::disable_cancellation none;
+  const asio::enable_terminal_cancellation terminal;
+  while (!stopping_) {
+    co_await wire::net::sleep_for(sweep_period);
+    co_await asio::this_coro::reset_cancellation_state(none);
+    try {
+      co_await runtime_->services().registry->sweep(sweep_idle);
+    } catch (const std::exception& e) {
+      // One account that cannot be closed must not keep all others open.
+      log_.warning("an idle account was not closed", {{"why", e.what()}});
+    }
+    co_await asio::this_coro::reset_cancellation_state(terminal);
+  }
 }
 
 awaitable<void> Server::accept(Door* door) {
@@ -213,10 +243,16 @@ void Server::reload() {
 }
 
 awaitable<void> Server::close_doors() {
+  stopping_ = true;
+  sweeping_->cancel_all();
   for (const auto& door : doors_) door->listener->close();
   co_await accepting_->join();
   co_await imap_->stop("the server is shutting down", grace);
   co_await admin_->stop(grace);
+  // Bounded: the registry waits for what is being closed, too.
+  for (auto waited = sweep_step; sweeping_->running() > 0 && waited <= grace; waited += sweep_step) {
+    co_await wire::net::sleep_for(sweep_step);
+  }
 }
 
 void Server::stop() {
