@@ -30,6 +30,7 @@ SUITES = {
     "imapc": ["cyrus", "courier", "dovecot"],
     "clients": ["cyrus", "courier", "dovecot"],
     "crash": ["dovecot", "cyrus"],
+    "slow_source": ["dovecot"],
     "local": [],
 }
 USERS_EACH = 8
