@@ -128,6 +128,8 @@ def coroutines(files):
         for pattern, why in (
                 (r"\?[^;:?{}]*\bco_await\b|\?(?:[^;?{}]|::)*[^:]:(?!:)[^;{}()]*\bco_await\b",
                  "co_await in a conditional expression: g++ 12 frees it twice"),
+                (r"\bco_await\b[^;?{}]*\([^;?{}]*\?[^;{}]*[^:]:(?!:)[^;{}]*;",
+                 "a conditional expression among co_await's arguments: g++ 12 destroys it twice; name the value first"),
                 (r"\bco_await\s+[\w:.>-]+\(\s*\{", "co_await f({...}): name the value first"),
                 (r"[\w>]\s*\{\s*co_await\b(?![^;{}]*;)", "co_await in a brace initialiser: await into locals first"),
                 (r"\bco_await\s+[\w:.>-]+\([^;]*[(,]\s*\[[^\]]*\]\s*(?:\(|\{)", "a lambda among co_await's arguments: "
@@ -186,6 +188,7 @@ CASES = [
     (text, "dev", 'x="/wo' 'rk/main"\n', 1),
     (coroutines, "imapc/a.cpp", "auto x = b ? co_await f() : y;\n", 1),
     (coroutines, "imapc/a.cpp", "auto x = b ? y : co_await f();\n", 1),
+    (coroutines, "imapc/a.cpp", "auto x = co_await f(a, b ? c->d() : e.front());\n", 1),
     (coroutines, "imapc/a.cpp", "co_await f({1, 2});\n", 1),
     (coroutines, "imapc/a.cpp", "auto x = A{co_await f(), 2};\n", 1),
     (coroutines, "imapc/a.cpp", "co_await f(a, [&] { return 1; });\n", 1),
