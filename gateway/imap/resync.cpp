@@ -50,6 +50,14 @@ UidSet intersect(const UidSet& a, const UidSet& b) {
   return out;
 }
 
+bool lost_only(const MailboxSnapshot& shown, const MailboxSnapshot& newest, const UidSet& gone) {
+  const auto diff = storage::SnapshotDiff::between(shown, newest);
+  if (diff.added > 0 || !diff.changed.empty() || !diff.inserted.empty()) return false;
+  UidSet lost;
+  for (uint32_t index : diff.expunged) lost.add(shown.uid(index));
+  return lost == gone;
+}
+
 Resync plan_resync(const MailboxSnapshot& snapshot, const wire::imap::cmd::Qresync& client) {
   Resync out;
   const uint32_t next = snapshot.info().uid_next.value;

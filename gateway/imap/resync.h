@@ -16,6 +16,10 @@ struct Resync {
 // The caller has compared UIDVALIDITY.
 Resync plan_resync(const storage::MailboxSnapshot& snapshot, const wire::imap::cmd::Qresync& client);
 
+// What `newest` differs in from `shown` is that exactly the messages `gone` are not there any more.
+bool lost_only(const storage::MailboxSnapshot& shown, const storage::MailboxSnapshot& newest,
+               const storage::UidSet& gone);
+
 storage::UidSet intersect(const storage::UidSet& a, const storage::UidSet& b);
 
 }  // namespace gateway::imap

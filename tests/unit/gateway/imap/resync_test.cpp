@@ -105,6 +105,21 @@ INSTANTIATE_TEST_SUITE_P(Cases, MatchData,
                                                UidSet(Uid(1), Uid(UINT32_MAX)), "2,4"}),
                          [](const auto& c) { return std::string(c.param.name); });
 
+TEST(LostOnlyTest, is_true_of_ones_own_expunge_and_of_nothing_else) {
+  Box box(4);
+  const auto shown = box.now();
+  box.expunge(uids({2, 3}));
+  EXPECT_TRUE(lost_only(*shown, *box.now(), uids({2, 3})));
+  EXPECT_FALSE(lost_only(*shown, *box.now(), uids({2}))) << "another one went too";
+  EXPECT_FALSE(lost_only(*shown, *box.now(), uids({2, 3, 4}))) << "one is still there";
+  const auto after = box.now();
+  box.add_flags(1, wire::base::seen);
+  EXPECT_FALSE(lost_only(*shown, *box.now(), uids({2, 3}))) << "flags";
+  box.add();
+  EXPECT_FALSE(lost_only(*shown, *box.now(), uids({2, 3}))) << "a new message";
+  EXPECT_TRUE(lost_only(*after, *after, UidSet()));
+}
+
 TEST(IntersectTest, keeps_what_is_in_both) {
   UidSet a(Uid(1), Uid(10));
   a.add(Uid(20), Uid(30));
