@@ -10,13 +10,14 @@ awaitable<Reply> cmd_delete(Session& s, wire::imap::CommandLine& line) {
   std::string name = std::move(args->mailbox.octets);
   s.about(name, 0);
   if (wire::base::iequals(name, "INBOX")) co_return Reply::no(Code::cannot, "INBOX cannot be deleted");
+  const bool own = s.selected() && s.selected()->box->info().name == name;
+  auto done = co_await s.account().remove(std::move(name));
+  if (!done) co_return reply_to(done.error(), s.asker());
   // One's own selected mailbox: RFC 3501 leaves it open; here the session is back in the authenticated state.
-  if (s.selected() && s.selected()->box->info().name == name) {
+  if (own) {
     if (s.qresync()) s.out() += "* OK [CLOSED] Mailbox is deleted\r\n";
     s.unselect();
   }
-  auto done = co_await s.account().remove(std::move(name));
-  if (!done) co_return reply_to(done.error(), s.asker());
   co_return Reply::ok("Deleted");
 }
 
