@@ -16,7 +16,7 @@ constexpr size_t max_return_options = 20;
 constexpr size_t max_charset = 64;
 
 // What follows the word of a key.
-enum class Args : uint8_t { none, text, field_text, atom, day, number, uids, modseq, object_id };
+enum class Args : uint8_t { none, text, field_text, atom, day, number, interval /* RFC 5032: nz-number */, uids, modseq, object_id };
 
 constexpr struct {
   Op op;
@@ -58,8 +58,8 @@ constexpr struct {
             {Op::save_date_supported, Args::none, "SAVEDATESUPPORTED"},
             {Op::larger, Args::number, "LARGER"},
             {Op::smaller, Args::number, "SMALLER"},
-            {Op::older, Args::number, "OLDER"},
-            {Op::younger, Args::number, "YOUNGER"},
+            {Op::older, Args::interval, "OLDER"},
+            {Op::younger, Args::interval, "YOUNGER"},
             {Op::uid_set, Args::uids, "UID"},
             {Op::modseq, Args::modseq, "MODSEQ"},
             {Op::email_id, Args::object_id, "EMAILID"},
@@ -96,6 +96,8 @@ bool arguments(Cursor& c, Args args, SearchKey& key) {
       return parse(c, key.day);
     case Args::number:
       return c.number64(key.number);
+    case Args::interval:
+      return c.number64(key.number) && (key.number > 0 || c.malformed("an interval of nothing"));
     case Args::uids:
       return parse(c, key.set);
     case Args::modseq:
@@ -242,6 +244,7 @@ void write_leaf(Writer& w, const SearchKey& key) {
         write(w.sp(), key.day);
         return;
       case Args::number:
+      case Args::interval:
       case Args::modseq:
         w.sp().number(key.number);
         return;
