@@ -46,7 +46,8 @@ class Names {
       for (size_t at = name.rfind(separator_); at != std::string_view::npos && at > 0;
            at = name.rfind(separator_, at - 1)) {
         const std::string_view parent = name.substr(0, at);
-        if (!known_.contains(parent)) parents.insert(parent);
+        // "Inbox" names INBOX (RFC 3501 5.1), which exists, whatever its children are called.
+        if (!known_.contains(parent) && !wire::base::iequals(parent, "INBOX")) parents.insert(parent);
       }
     };
     if (separator_ == '\0') return;
