@@ -2,6 +2,7 @@
 // pool over the whole mailbox; then the content of those that are left, a batch at a time, so that a client that goes
 // away stops it.
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 
 #include "gateway/imap/body_batch.h"
@@ -21,6 +22,7 @@ struct SearchJob {
   UidSet recent;
   std::vector<uint32_t> found;    // indexes in shown
   std::vector<uint32_t> unknown;  // those that the content decides
+  std::atomic<bool> cancelled{false};
 
   SearchMessage message(uint32_t shown_index) const {
     SearchMessage m{shown.get(), shown_index, wire::base::SeqNo(shown_index + 1), false};
@@ -37,11 +39,23 @@ struct SearchJob {
 };
 
 void search_snapshot(SearchJob& job) {
-  for (uint32_t i = 0; i < job.shown->size(); ++i) {
+  for (uint32_t i = 0; i < job.shown->size() && !job.cancelled; ++i) {
     const Verdict v = job.program.match(job.message(i), nullptr);
     if (v == Verdict::yes) job.found.push_back(i);
     if (v == Verdict::unknown) job.unknown.push_back(i);
   }
+}
+
+// The session waits for the pool even when it is cancelled: the work must then end by itself, soon.
+template <class Work>
+awaitable<void> run_cancellable(Session& s, std::shared_ptr<SearchJob> job, Work work) {
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  asio::cancellation_slot slot = state.slot();
+  if (slot.is_connected()) {
+    slot.assign([job](asio::cancellation_type) { job->cancelled = true; });
+  }
+  co_await wire::net::run_on_pool(*s.environment().pool, std::move(work));
+  if (slot.is_connected()) slot.clear();
 }
 
 awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
@@ -54,11 +68,12 @@ awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
     auto work = [job, batch] {
       for (const LoadedBody& body : batch->bodies) {
         if (body.failed) continue;
-        const Verdict v = job->program.match(job->message(body.shown_index), &body.scan);
+        if (job->cancelled) return;
+        const Verdict v = job->program.match(job->message(body.shown_index), &body.scan, &job->cancelled);
         if (v == Verdict::yes) job->found.push_back(body.shown_index);
       }
     };
-    co_await wire::net::run_on_pool(*s.environment().pool, std::move(work));
+    co_await run_cancellable(s, job, std::move(work));
     for (const LoadedBody& body : batch->bodies) {
       if (!body.failed || body.expunged) continue;
       // One message's problem stays its own: the rest of the answer is right.
@@ -147,7 +162,7 @@ awaitable<Reply> cmd_search(Session& s, wire::imap::CommandLine& line) {
   job->newest = s.newest();
   job->recent = view.recent_uids();
   auto pass = [job] { search_snapshot(*job); };
-  co_await wire::net::run_on_pool(*s.environment().pool, std::move(pass));
+  co_await run_cancellable(s, job, std::move(pass));
   if (!job->unknown.empty()) co_await search_content(s, job);
   std::sort(job->found.begin(), job->found.end());
   s.counted(job->found.size());

@@ -96,6 +96,7 @@ Result<SearchProgram> SearchProgram::prepare(SearchArgs args, const storage::Mai
   out.now_ = now;
   out.prepared_.resize(args.keys.size());
   const uint32_t n = shown.size();
+  size_t content_keys = 0;
   for (size_t i = 0; i < args.keys.size(); ++i) {
     const SearchKey& key = args.keys[i];
     Prepared& p = out.prepared_[i];
@@ -105,7 +106,13 @@ Result<SearchProgram> SearchProgram::prepare(SearchArgs args, const storage::Mai
     if (key.op == Op::keyword || key.op == Op::unkeyword) p.bits = keyword_mask(newest, key.text);
     if (looks_into_header(key.op) || looks_into_body(key.op)) {
       out.needs_content_ = true;
-      out.needs_body_ = out.needs_body_ || looks_into_body(key.op);
+      if (++content_keys > max_content_keys) return Failure(Errc::limit, "Too many keys look into messages");
+      if (looks_into_body(key.op)) {
+        out.needs_body_ = true;
+        out.has_text_key_ = out.has_text_key_ || key.op == Op::text;
+        p.text_key = out.text_keys_.size();
+        out.text_keys_.push_back(i);
+      }
       p.needle = wire::mail::fold(wire::mail::to_utf8(key.text, "UTF-8"));
     }
   }
@@ -113,12 +120,38 @@ Result<SearchProgram> SearchProgram::prepare(SearchArgs args, const storage::Mai
   return out;
 }
 
-Verdict SearchProgram::match(const SearchMessage& message, const wire::mail::MessageScan* content) const {
-  return eval(0, message, content);
+Verdict SearchProgram::match(const SearchMessage& message, const wire::mail::MessageScan* content,
+                             const std::atomic<bool>* cancelled) const {
+  if (!content) return eval(0, message, nullptr);
+  Content known{*content, cancelled, {}};
+  return eval(0, message, &known);
+}
+
+// Decoding and folding cost far more than comparing: one walk over the message serves every needle.
+void SearchProgram::look_at_text(Content& content) const {
+  content.found.assign(text_keys_.size(), false);
+  size_t missing = 0;
+  for (size_t k = 0; k < text_keys_.size(); ++k) {
+    content.found[k] = prepared_[text_keys_[k]].needle.empty();
+    if (!content.found[k]) ++missing;
+  }
+  if (missing == 0) return;
+  bool own_header = has_text_key_;  // which then comes first, and is nothing to BODY
+  wire::mail::for_each_text(content.scan, has_text_key_, {}, [&](std::string_view folded) {
+    for (size_t k = 0; k < text_keys_.size(); ++k) {
+      if (content.stop()) return false;
+      if (content.found[k] || (own_header && args_.keys[text_keys_[k]].op == Op::body)) continue;
+      if (!wire::mail::contains(folded, prepared_[text_keys_[k]].needle)) continue;
+      content.found[k] = true;
+      --missing;
+    }
+    own_header = false;
+    return missing > 0;
+  });
 }
 
 // The depth is bounded by the parser (max_search_depth).
-Verdict SearchProgram::eval(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const {
+Verdict SearchProgram::eval(size_t at, const SearchMessage& m, Content* content) const {
   switch (args_.keys[at].op) {
     case Op::all_of:
     case Op::any_of:
@@ -133,7 +166,7 @@ Verdict SearchProgram::eval(size_t at, const SearchMessage& m, const wire::mail:
   }
 }
 
-Verdict SearchProgram::eval_group(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const {
+Verdict SearchProgram::eval_group(size_t at, const SearchMessage& m, Content* content) const {
   const bool all = args_.keys[at].op == Op::all_of;
   const Verdict decisive = all ? Verdict::no : Verdict::yes;
   Verdict result = all ? Verdict::yes : Verdict::no;
@@ -152,25 +185,27 @@ bool SearchProgram::has_keyword(size_t at, const SearchMessage& m) const {
   return (m.in->flag_bits(m.index) & mask) != 0;
 }
 
-Verdict SearchProgram::in_content(size_t at, const wire::mail::MessageScan* content) const {
-  if (!content) return Verdict::unknown;
+Verdict SearchProgram::in_content(size_t at, Content* content) const {
+  if (!content || content->stop()) return Verdict::unknown;
   const SearchKey& key = args_.keys[at];
   const std::string& needle = prepared_[at].needle;
+  const std::string_view header = content->scan.header(0);
   switch (key.op) {
     case Op::body:
-      return as_verdict(wire::mail::body_contains(*content, needle));
     case Op::text:
-      return as_verdict(wire::mail::text_contains(*content, needle));
+      if (content->found.empty()) look_at_text(*content);
+      if (content->stop()) return Verdict::unknown;
+      return as_verdict(content->found[prepared_[at].text_key]);
     case Op::sent_before:
     case Op::sent_on:
     case Op::sent_since:
-      return as_verdict(sent_matches(key, content->header(0)));
+      return as_verdict(sent_matches(key, header));
     default:
-      return as_verdict(wire::mail::field_contains(content->header(0), field_of(key), needle));
+      return as_verdict(wire::mail::field_contains(header, field_of(key), needle));
   }
 }
 
-Verdict SearchProgram::leaf(size_t at, const SearchMessage& m, const wire::mail::MessageScan* content) const {
+Verdict SearchProgram::leaf(size_t at, const SearchMessage& m, Content* content) const {
   const SearchKey& key = args_.keys[at];
   const auto flag = [&m](uint8_t bit) { return (m.in->system_flags(m.index) & bit) != 0; };
   const auto day = [&m] { return wire::imap::day_of(m.in->message(m.index).date); };

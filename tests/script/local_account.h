@@ -40,7 +40,11 @@ class LocalAccount final : public gateway::source::MailAccount {
   awaitable<Result<>> create(std::string name, std::vector<std::string> use) override {
     return authority_.create(std::move(name), std::move(use));
   }
-  awaitable<Result<>> remove(std::string name) override { return authority_.remove(std::move(name)); }
+  awaitable<Result<>> remove(std::string name) override {
+    // As with an owner that forbids it.
+    if (name == "kept") co_return Failure(wire::base::Errc::refused, "this mailbox stays");
+    co_return co_await authority_.remove(std::move(name));
+  }
   awaitable<Result<>> rename(std::string from, std::string to) override {
     return authority_.rename(std::move(from), std::move(to));
   }

@@ -66,6 +66,15 @@ TEST(ListingTest, percent_shows_parents_that_nobody_made) {
   EXPECT_EQ(text(list(tree(), '/', query({"x*"}))), "* LIST (\\HasNoChildren) \"/\" x/y\r\n");
 }
 
+TEST(ListingTest, inbox_in_another_case_is_no_parent_that_is_missing) {
+  MailboxTree t;
+  t.mailboxes = {box("INBOX"), box("Inbox/x"), box("inbox/y/z")};
+  t.subscriptions = {"Inbox/x"};
+  EXPECT_EQ(text(list(t, '/', query({"%"}))), "* LIST (\\HasNoChildren) \"/\" INBOX\r\n");
+  EXPECT_EQ(text(list(t, '/', query({"inbox/%"}))), "* LIST (\\Noselect \\HasChildren) \"/\" inbox/y\r\n");
+  EXPECT_EQ(text(lsub(t, '/', Lsub{"", "%"})), "");
+}
+
 TEST(ListingTest, the_reference_stands_before_the_pattern) {
   EXPECT_EQ(text(list(tree(), '/', query({"%"}, "a/"))), "* LIST (\\HasChildren) \"/\" a/b\r\n");
 }

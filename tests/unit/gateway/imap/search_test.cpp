@@ -116,6 +116,16 @@ TEST(SearchTest, a_message_without_a_date_was_sent_on_no_day) {
   EXPECT_EQ(match("SENTSINCE 1-Jan-1990", box, 0, false, "Subject: x\r\n\r\n"), Verdict::no);
 }
 
+TEST(SearchTest, an_interval_of_nothing_is_a_syntax_error) {
+  tests::Box box(1);
+  for (const char* keys : {"OLDER 0", "YOUNGER 0", "NOT YOUNGER 00"}) {
+    const auto program = prepare(keys, *box.now());
+    ASSERT_FALSE(program) << keys;
+    EXPECT_EQ(program.error().code, wire::base::Errc::malformed) << keys;
+  }
+  EXPECT_TRUE(prepare("OLDER 1 SMALLER 1 LARGER 0", *box.now()));
+}
+
 TEST(SearchTest, keys_of_extensions_that_are_not_advertised_are_unknown) {
   tests::Box box(1);
   EXPECT_FALSE(prepare("SAVEDBEFORE 1-Jan-2020", *box.now()));

@@ -1,6 +1,8 @@
 // Sessions over a real local account: what scripts cannot say (TLS, hostile bytes, time, other threads' orders).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/script/test_gateway.h"
 #include "tests/support/certificates.h"
 
@@ -319,6 +321,61 @@ TEST(GoneTest, a_selected_mailbox_that_is_deleted_ends_the_session) {
   EXPECT_TRUE(a.closed());
   EXPECT_TRUE(idler.read_response().starts_with("* BYE "));
   EXPECT_TRUE(idler.closed());
+}
+
+TEST(DeleteTest, the_selected_mailbox_stays_selected_when_its_delete_fails) {
+  TestGateway gateway;
+  Client client = gateway.connect_and_log_in();
+  ASSERT_TRUE(client.command("ENABLE QRESYNC").ok());
+  for (const char* name : {"kept", "lost"}) {
+    const std::string box = name;
+    ASSERT_TRUE(client.command("CREATE " + box).ok());
+    ASSERT_TRUE(client.command("SELECT " + box).ok());
+    const bool stays = box == "kept";
+    const auto answer = client.command("DELETE " + box);
+    EXPECT_EQ(answer.ok(), !stays) << answer.tagged;
+    EXPECT_EQ(answer.has("* OK [CLOSED] Mailbox is deleted"), !stays);
+    EXPECT_EQ(client.command("CHECK").ok(), stays) << "the selected state";
+    if (stays) {
+      ASSERT_TRUE(client.command("UNSELECT").ok());
+    }
+  }
+}
+
+TEST(CloseTest, a_qresync_client_hears_what_others_did_before_the_highestmodseq) {
+  TestGateway gateway;
+  Client a = gateway.connect_and_log_in();
+  for (const char* message : {"one\r\n", "two\r\n", "three\r\n"}) append(a, "INBOX", message);
+  ASSERT_TRUE(a.command("ENABLE QRESYNC").ok());
+  ASSERT_TRUE(a.command("SELECT INBOX").ok());
+  ASSERT_TRUE(a.command("STORE 3 +FLAGS.SILENT (\\Deleted)").ok());
+  Client b = gateway.connect_and_log_in();
+  ASSERT_TRUE(b.command("SELECT INBOX").ok());
+  ASSERT_TRUE(b.command("STORE 2 +FLAGS (\\Deleted)").ok());
+  ASSERT_TRUE(b.command("UID EXPUNGE 2").ok());
+  ASSERT_TRUE(b.command("STORE 1 +FLAGS (\\Flagged)").ok());
+  append(b, "INBOX", "four\r\n");
+  const auto closed = a.command("CLOSE");
+  EXPECT_TRUE(closed.tagged.starts_with("OK [HIGHESTMODSEQ ")) << closed.tagged;
+  EXPECT_TRUE(closed.has("* VANISHED 2"));
+  EXPECT_TRUE(closed.has("* 3 EXISTS"));
+  const bool flagged = std::any_of(closed.untagged.begin(), closed.untagged.end(), [](const std::string& line) {
+    return line.starts_with("* 1 FETCH (UID 1 ") && line.find("\\Flagged") != std::string::npos;
+  });
+  EXPECT_TRUE(flagged);
+  EXPECT_FALSE(closed.has("* VANISHED 3")) << "its own, which CLOSE does not say";
+}
+
+TEST(CloseTest, without_qresync_nothing_is_said) {
+  TestGateway gateway;
+  Client a = gateway.connect_and_log_in();
+  append(a, "INBOX", "one\r\n", "(\\Deleted) ");
+  ASSERT_TRUE(a.command("SELECT INBOX").ok());
+  Client b = gateway.connect_and_log_in();
+  append(b, "INBOX", "two\r\n");
+  const auto closed = a.command("CLOSE");
+  EXPECT_TRUE(closed.tagged.starts_with("OK Closed")) << closed.tagged;
+  EXPECT_TRUE(closed.untagged.empty());
 }
 
 TEST(FetchTest, what_others_expunged_is_said_and_the_rest_is_answered) {

@@ -107,6 +107,8 @@ TEST(Search, refuses_what_is_no_search) {
                                 " KEYWORD \"a\"",
                                 " BEFORE x",
                                 " LARGER x",
+                                " OLDER 0",
+                                " YOUNGER 0",
                                 " UID",
                                 " UID x",
                                 " MODSEQ",
