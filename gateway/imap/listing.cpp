@@ -119,7 +119,27 @@ void add_attributes(const Names& names, const Node& node, const wire::imap::cmd:
   }
 }
 
+constexpr uint64_t max_steps = 50'000'000;
+
 }  // namespace
+
+storage::Result<void> affordable(const MailboxTree& tree, std::string_view reference,
+                                 const std::vector<std::string>& patterns) {
+  uint64_t names = 0, pattern_bytes = 0;
+  for (const MailboxInfo& box : tree.mailboxes) {
+    // A name of many levels stands for its parents too.
+    const auto levels = std::count(box.name.begin(), box.name.end(), box.separator) + 1;
+    names += box.name.size() * static_cast<uint64_t>(levels);
+  }
+  for (const std::string& name : tree.subscriptions) names += name.size();
+  for (const std::string& pattern : patterns) {
+    if (pattern != "*") pattern_bytes += reference.size() + pattern.size();
+  }
+  if (names != 0 && pattern_bytes > max_steps / names) {
+    return storage::Failure(storage::Errc::limit, "these LIST patterns are too long for so many mailboxes");
+  }
+  return {};
+}
 
 std::vector<ListData> list(const MailboxTree& tree, char separator, const wire::imap::cmd::List& query) {
   if (!query.extended && query.patterns.size() == 1 && query.patterns[0].empty()) return {root(separator)};

@@ -142,5 +142,21 @@ TEST(LsubTest, percent_shows_parents_of_subscriptions) {
             "* LSUB (\\Noselect) \"/\" a\r\n* LSUB () \"/\" sent\r\n* LSUB (\\Noselect) \"/\" gone\r\n");
 }
 
+TEST(affordable, refuses_patterns_that_would_hold_a_core_and_nothing_that_clients_send) {
+  storage::MailboxTree tree;
+  for (int i = 0; i < 5000; ++i) {
+    storage::MailboxInfo box;
+    box.name = "Archive/Projects/Customer " + std::to_string(i);
+    box.separator = '/';
+    tree.mailboxes.push_back(box);
+  }
+  EXPECT_TRUE(affordable(tree, "", {"*", "%", "Archive/%", "Archive/*/Customer 1%"}));
+  std::string hostile;
+  for (int i = 0; i < 240; ++i) hostile += "d%/";
+  const auto refused = affordable(tree, "", std::vector<std::string>(60, hostile));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, storage::Errc::limit);
+}
+
 }  // namespace
 }  // namespace gateway::imap
