@@ -16,7 +16,18 @@ constexpr size_t max_return_options = 20;
 constexpr size_t max_charset = 64;
 
 // What follows the word of a key.
-enum class Args : uint8_t { none, text, field_text, atom, day, number, interval /* RFC 5032: nz-number */, uids, modseq, object_id };
+enum class Args : uint8_t {
+  none,
+  text,
+  field_text,
+  atom,
+  day,
+  number,
+  interval /* RFC 5032: nz-number */,
+  uids,
+  modseq,
+  object_id
+};
 
 constexpr struct {
   Op op;
