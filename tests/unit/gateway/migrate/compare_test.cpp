@@ -23,7 +23,7 @@ class CompareTest : public testing::Test {
     directory_ = std::filesystem::temp_directory_path() / ("fairlead-compare-" + std::to_string(seed()));
     storage::OpenOptions options;
     options.create = true;
-    store_ = std::move(*storage::Account::open(env_, directory_, options));
+    store_ = *storage::Account::open(env_, directory_, options);
     storage::Batch batch = store_->begin();
     storage::MailboxInfo info;
     info.name = "INBOX";

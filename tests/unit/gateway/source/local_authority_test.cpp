@@ -42,7 +42,7 @@ class LocalAuthorityTest : public testing::Test {
   AppendOutcome append(const std::string& name, const std::string& text, Flags flags = {}) {
     storage::BodyWriter writer = copy_->store().new_body();
     EXPECT_TRUE(writer.write(wire::base::as_bytes(text)));
-    AppendItem item{std::move(flags), InternalDate{1700000000, 60}, std::move(*writer.finish())};
+    AppendItem item{std::move(flags), InternalDate{1700000000, 60}, *writer.finish()};
     auto done = run(context_, authority_->append(name, std::move(item)));
     EXPECT_TRUE(done);
     return *done;
