@@ -37,6 +37,7 @@ enum MailboxAttribute : uint32_t {
   no_select = 1,
   no_inferiors = 2,
   non_existent = 4,
+  foreign = 8,  // another user's or a shared one, seen through the source; never this account's own mail
 };
 
 // A mailbox without its messages. `name` is the octets that the source shows (or that a client gave), compared exactly

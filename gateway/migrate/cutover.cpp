@@ -65,6 +65,7 @@ awaitable<Result<std::vector<std::string>>> final_delta(UserAccountPtr account, 
   if (!compared->equal) co_return differences(*compared);
   const auto tree = account->the_copy().store().tree();
   for (const storage::MailboxInfo& m : tree->mailboxes) {
+    if ((m.attributes & storage::foreign) != 0) continue;
     if (!account->source()->has_all_content(m.name))
       reasons.push_back("'" + m.name + "' lacks the content of a message");
   }

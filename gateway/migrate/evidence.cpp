@@ -29,6 +29,7 @@ std::string hex(std::string_view bytes) {
 std::map<uint64_t, Numbers> numbers_of(const storage::Account& store) {
   std::map<uint64_t, Numbers> out;
   for (const storage::MailboxInfo& m : store.tree()->mailboxes) {
+    if ((m.attributes & storage::foreign) != 0) continue;
     const storage::MailboxSnapshotPtr box = store.snapshot(m.key);
     out[m.key.value] = {m.name, m.uid_validity.value, m.uid_next.value, m.highest_modseq.value, box ? box->size() : 0};
   }

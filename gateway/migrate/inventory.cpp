@@ -1,5 +1,7 @@
 #include "gateway/migrate/inventory.h"
 
+#include <algorithm>
+
 #include "gateway/source/upstream_authority.h"
 
 namespace gateway::migrate {
@@ -45,9 +47,12 @@ awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr acc
   std::vector<Uncarried> out;
   auto seen = co_await account->source()->observe_source();
   if (!seen) co_return seen.error();
-  if (!seen->shared.empty()) {
-    std::string what = "the user sees " + std::to_string(seen->shared.size()) + " mailboxes of others, such as '" +
-                       wire::base::escape(seen->shared.front()) + "'";
+  const auto readable = [](const source::SourceMailbox& m) { return m.selectable(); };
+  const auto shared = std::find_if(seen->foreign.begin(), seen->foreign.end(), readable);
+  if (shared != seen->foreign.end()) {
+    const auto count = std::count_if(shared, seen->foreign.end(), readable);
+    std::string what = "the user sees " + std::to_string(count) + " mailboxes of others, such as '" +
+                       wire::base::escape(shared->name) + "'";
     out.push_back({"shared", std::move(what)});
   }
   auto lease = co_await account->source()->lease();

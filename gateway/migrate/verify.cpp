@@ -183,7 +183,7 @@ awaitable<Result<VerifyReport>> compare_with_source(UserAccountPtr account, bool
     report.mailboxes.push_back(std::move(*compared));
   }
   for (const storage::MailboxInfo& m : tree->mailboxes) {
-    if (names.contains(m.name)) continue;
+    if (names.contains(m.name) || (m.attributes & storage::foreign) != 0) continue;
     VerifyReport::Mailbox extra;
     extra.name = m.name;
     extra.equal = false;
@@ -197,7 +197,9 @@ awaitable<Result<VerifyReport>> compare_with_source(UserAccountPtr account, bool
   theirs.erase(std::unique(theirs.begin(), theirs.end()), theirs.end());
   report.subscriptions_equal = theirs == tree->subscriptions;
   report.equal = report.equal && report.subscriptions_equal;
-  for (const std::string& name : seen->shared) report.not_preservable.push_back("shared: " + name);
+  for (const SourceMailbox& m : seen->foreign) {
+    if (m.selectable()) report.not_preservable.push_back("shared: " + m.name);
+  }
   if (progress) progress(tally);
   co_return report;
 }

@@ -16,6 +16,7 @@
 #include "gateway/control/control.h"
 #include "gateway/source/mailbox.h"
 #include "storage/account.h"
+#include "wire/imap/namespace_data.h"
 #include "wire/net/asio.h"
 
 namespace gateway::source {
@@ -47,6 +48,12 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   virtual awaitable<Result<storage::MailboxTreePtr>> tree() = 0;
   virtual char separator() const = 0;             // of the personal namespace
   virtual const std::string& prefix() const = 0;  // of the personal namespace: "", "INBOX."
+  // Those of others too, while an owner upstream lets the user see into them. Known once tree() has returned.
+  virtual wire::imap::NamespaceData namespaces() const {
+    wire::imap::NamespaceData data;
+    data.personal.push_back({prefix(), separator()});
+    return data;
+  }
 
   virtual awaitable<Result<void>> create(std::string name, std::vector<std::string> special_use) = 0;
   virtual awaitable<Result<void>> remove(std::string name) = 0;

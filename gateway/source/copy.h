@@ -17,6 +17,9 @@ namespace gateway::source {
 
 // The account's annotation that holds the prefix of its personal namespace.
 inline const std::string prefix_annotation = "namespace-prefix";
+// Those that hold the namespaces of other users and of all, as the source told them: separator, then prefix, a line
+// each.
+inline const std::string others_annotation = "namespace-others", shared_annotation = "namespace-shared";
 
 class Copy {
  public:

@@ -34,6 +34,9 @@ std::string below_inbox(std::string name, char separator) {
   return name;
 }
 
+// What the user saw into while the source was the owner is no mailbox of this account (design 9).
+bool is_ours(const MailboxInfo* info) { return info && (info->attributes & storage::foreign) == 0; }
+
 InternalDate now() {
   using namespace std::chrono;
   return {duration_cast<seconds>(system_clock::now().time_since_epoch()).count(), 0};
@@ -53,7 +56,8 @@ awaitable<Result<void>> LocalAuthority::refresh_tree() { co_return Result<void>(
 Result<MailboxInfo> LocalAuthority::selectable(const std::string& name) const {
   storage::MailboxTreePtr tree = copy_.store().tree();
   const MailboxInfo* info = tree->find(name);
-  if (!info || (info->attributes & (storage::no_select | storage::non_existent)) != 0) return no_such_mailbox();
+  if (!is_ours(info) || (info->attributes & (storage::no_select | storage::non_existent)) != 0)
+    return no_such_mailbox();
   return *info;
 }
 
@@ -96,7 +100,7 @@ awaitable<Result<void>> LocalAuthority::remove(std::string name) {
   if (wire::base::iequals(name, "INBOX")) co_return Failure(Errc::refused, "INBOX cannot be deleted");
   storage::MailboxTreePtr tree = copy_.store().tree();
   const MailboxInfo* info = tree->find(name);
-  if (!info) co_return no_such_mailbox();
+  if (!is_ours(info)) co_return no_such_mailbox();
   Batch batch = copy_.store().begin();
   if (auto ok = batch.remove_mailbox(info->key); !ok) co_return ok.error();
   co_return co_await copy_.commit(std::move(batch));
@@ -108,7 +112,7 @@ awaitable<Result<void>> LocalAuthority::rename(std::string from, std::string to)
   storage::MailboxTreePtr tree = copy_.store().tree();
   if (tree->find(to)) co_return Failure(Errc::exists, "a mailbox of the new name exists already");
   if (wire::base::iequals(from, "INBOX")) co_return co_await rename_inbox(std::move(to));
-  if (!tree->find(from)) co_return no_such_mailbox();
+  if (!is_ours(tree->find(from))) co_return no_such_mailbox();
   const std::string below = from + separator_;
   if (separator_ != 0 && to.starts_with(below)) {
     co_return Failure(Errc::refused, "a mailbox cannot move below itself");
@@ -163,7 +167,7 @@ awaitable<Result<MailboxKey>> LocalAuthority::refresh(std::string name, bool) {
 awaitable<Result<StoreOutcome>> LocalAuthority::store(MailboxPtr box, UidSet uids, FlagChange change,
                                                       std::optional<ModSeq> unchanged_since) {
   MailboxSnapshotPtr now = copy_.store().snapshot(box->key());
-  if (!now) co_return no_such_mailbox();
+  if (!now || !is_ours(&now->info())) co_return no_such_mailbox();
   StoreOutcome out;
   for (const auto& range : uids.ranges()) {
     for (uint32_t i = now->lower_bound(range.first); i < now->size() && now->uid(i) <= range.last; ++i) {
@@ -189,7 +193,7 @@ awaitable<Result<StoreOutcome>> LocalAuthority::store(MailboxPtr box, UidSet uid
 
 awaitable<Result<UidSet>> LocalAuthority::expunge(MailboxPtr box, std::optional<UidSet> only) {
   MailboxSnapshotPtr now = copy_.store().snapshot(box->key());
-  if (!now) co_return no_such_mailbox();
+  if (!now || !is_ours(&now->info())) co_return no_such_mailbox();
   UidSet doomed;
   for (uint32_t i = 0; i < now->size(); ++i) {
     if ((now->system_flags(i) & wire::base::deleted) == 0) continue;
@@ -212,7 +216,7 @@ awaitable<Result<CopyOutcome>> LocalAuthority::copy(MailboxPtr from, UidSet uids
   auto target = selectable(to);
   if (!target) co_return target.error();
   MailboxSnapshotPtr source = copy_.store().snapshot(from->key());
-  if (!source) co_return no_such_mailbox();
+  if (!source || !is_ours(&source->info())) co_return no_such_mailbox();
   CopyOutcome out;
   out.uid_validity = target->uid_validity;
   Batch batch = copy_.store().begin();

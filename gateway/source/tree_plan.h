@@ -9,7 +9,7 @@
 
 namespace gateway::source {
 
-// The source's side: one personal mailbox of a LIST, with the numbers of its STATUS where they were asked.
+// The source's side: one mailbox of a LIST, with the numbers of its STATUS where they were asked.
 struct SourceMailbox {
   std::string name;
   char separator = 0;
@@ -21,6 +21,7 @@ struct SourceMailbox {
   std::optional<storage::ModSeq> highest_modseq;
   std::optional<uint64_t> messages;
 
+  bool foreign() const { return (attributes & storage::foreign) != 0; }
   bool selectable() const { return (attributes & (storage::no_select | storage::non_existent)) == 0; }
 };
 

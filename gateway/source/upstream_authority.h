@@ -12,6 +12,7 @@
 #include "gateway/source/apply_queue.h"
 #include "gateway/source/authority.h"
 #include "gateway/source/importer.h"
+#include "gateway/source/namespaces.h"
 #include "gateway/source/registry.h"
 #include "gateway/source/tree_plan.h"
 #include "gateway/source/upstream_link.h"
@@ -56,9 +57,9 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
 
   // --- for jobs
   struct Inventory {
-    std::vector<SourceMailbox> mailboxes;  // personal ones only
+    std::vector<SourceMailbox> mailboxes;  // personal ones
+    std::vector<SourceMailbox> foreign;    // of other users' and shared namespaces: seen through, never moved
     std::vector<std::string> subscriptions;
-    std::vector<std::string> shared;                                   // names in other users' and shared namespaces
     std::vector<std::pair<std::string, storage::Failure>> unreadable;  // mailboxes whose STATUS was refused
   };
   // The tree, with every mailbox's numbers, in as few round trips as the server allows. Brings the copy's tree up to
@@ -134,9 +135,9 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   static bool is_broken(const storage::Failure& f);
 
   // The tree (upstream_tree.cpp).
-  bool personal(std::string_view name) const;
   awaitable<Result<void>> learn_namespaces(imapc::Connection& c);
   awaitable<Result<Inventory>> list(imapc::Connection& c, bool with_status);
+  TreePlan plan_for(const Inventory& seen) const;
   Result<void> apply_tree(const Inventory& seen);
   awaitable<Result<Inventory>> observe_tree(bool with_status);
 
@@ -198,7 +199,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   quirks::Profile profile_;  // of the server that the last connection met
   std::vector<std::string_view> distrusted_;
   std::optional<std::string> prefix_;
-  std::vector<std::string> foreign_;                          // prefixes of other users' and shared namespaces
+  Namespaces namespaces_;
   std::set<std::pair<wire::base::MailboxKey, Uid>> claimed_;  // what an APPEND of ours has been matched with
   bool select_tells_uid_next_ = true;
   bool examine_keeps_uid_validity_ = true;

@@ -43,6 +43,9 @@ void add_numbers(SourceMailbox& m, const imapc::StatusData& s) {
   m.mailbox_id = s.mailbox_id;
 }
 
+// Of a server with more shared mailboxes than anybody looks through, the first ones are shown.
+constexpr size_t max_foreign = 10000;
+
 StatusItems numbers(bool with_modseq) {
   StatusItems items;
   items.bits = StatusItems::messages | StatusItems::uid_next | StatusItems::uid_validity;
@@ -53,14 +56,6 @@ StatusItems numbers(bool with_modseq) {
 
 }  // namespace
 
-bool UpstreamAuthority::personal(std::string_view name) const {
-  return std::none_of(foreign_.begin(), foreign_.end(), [&](const std::string& prefix) {
-    // "user." names the namespace; the node "user" itself is part of it.
-    const std::string_view node = std::string_view(prefix).substr(0, prefix.empty() ? 0 : prefix.size() - 1);
-    return !prefix.empty() && (name.starts_with(prefix) || name == node);
-  });
-}
-
 awaitable<Result<void>> UpstreamAuthority::learn_namespaces(imapc::Connection& c) {
   if (prefix_) co_return Result<void>();
   if (!c.capabilities().has("NAMESPACE")) {
@@ -70,21 +65,16 @@ awaitable<Result<void>> UpstreamAuthority::learn_namespaces(imapc::Connection& c
   auto call = c.namespaces();
   auto told = co_await call.get();
   if (!told) co_return told.error();
-  for (const auto* kind : {&told->other_users, &told->shared}) {
-    for (const auto& entry : *kind) {
-      // A shared namespace with an empty prefix would hide everything: such a server has one namespace in truth.
-      if (!entry.prefix.empty()) foreign_.push_back(entry.prefix);
-    }
-  }
-  prefix_ = told->personal.empty() ? std::string() : told->personal.front().prefix;
+  namespaces_ = Namespaces(*told);
+  prefix_ = namespaces_.prefix();
   // The copy keeps it: after the commit nobody else can tell.
   storage::Batch batch = copy_.store().begin();
   batch.annotate(prefix_annotation, *prefix_);
+  batch.annotate(others_annotation, to_annotation(told->other_users));
+  batch.annotate(shared_annotation, to_annotation(told->shared));
   if (!batch.empty() && authoritative_) {
     if (auto lsn = copy_.apply(std::move(batch)); !lsn) co_return lsn.error();
   }
-  // A personal namespace inside a foreign prefix stays personal.
-  std::erase_if(foreign_, [&](const std::string& f) { return !prefix_->empty() && prefix_->starts_with(f); });
   co_return Result<void>();
 }
 
@@ -96,44 +86,59 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::list(imapc::C
   if (in_one) request.status = wanted;
   auto listed = co_await imapc::list_tree(c, request);
   if (!listed) co_return listed.error();
-  std::vector<std::string> unknown;
   for (const imapc::ListedMailbox& m : *listed) {
-    if (!personal(m.name)) {
-      if (m.exists) out.shared.push_back(m.name);
-      continue;
-    }
     if (m.subscribed) out.subscriptions.push_back(wire::base::iequals(m.name, "INBOX") ? "INBOX" : m.name);
     if (!m.exists && !m.has("\\Noselect")) continue;
     SourceMailbox s = from_list(m);
     if (m.status) add_numbers(s, *m.status);
+    if (!namespaces_.personal(m.name)) {
+      // What the user may see and not read is a name only.
+      if (m.status_failure) s.attributes |= storage::no_select;
+      s.attributes |= storage::foreign;
+      s.special_use.clear();  // the other user's
+      if (out.foreign.size() < max_foreign) out.foreign.push_back(std::move(s));
+      continue;
+    }
     if (m.status_failure) out.unreadable.emplace_back(s.name, *m.status_failure);
     out.mailboxes.push_back(std::move(s));
   }
   if (in_one) co_return out;
   // A mailbox that the copy has not seen cannot be made without its UIDVALIDITY.
   const auto tree = copy_.store().tree();
-  for (const SourceMailbox& s : out.mailboxes) {
-    if (s.selectable() && (with_status || tree->find(s.name) == nullptr)) unknown.push_back(s.name);
+  std::vector<SourceMailbox*> unknown;
+  std::vector<std::string> names;
+  for (auto* kind : {&out.mailboxes, &out.foreign}) {
+    for (SourceMailbox& s : *kind) {
+      if (!s.selectable() || (!(with_status && !s.foreign()) && tree->find(s.name) != nullptr)) continue;
+      unknown.push_back(&s);
+      names.push_back(s.name);
+    }
   }
   if (unknown.empty()) co_return out;
-  auto told = co_await imapc::status_of(c, unknown, wanted);
+  auto told = co_await imapc::status_of(c, names, wanted);
   for (size_t i = 0; i < unknown.size(); ++i) {
-    auto at = std::find_if(out.mailboxes.begin(), out.mailboxes.end(),
-                           [&](const SourceMailbox& s) { return s.name == unknown[i]; });
     if (told[i]) {
-      add_numbers(*at, *told[i]);
+      add_numbers(*unknown[i], *told[i]);
     } else if (is_broken(told[i].error())) {
       co_return told[i].error();
+    } else if (unknown[i]->foreign()) {
+      unknown[i]->attributes |= storage::no_select;
     } else {
-      out.unreadable.emplace_back(unknown[i], told[i].error());
+      out.unreadable.emplace_back(names[i], told[i].error());
     }
   }
   co_return out;
 }
 
+TreePlan UpstreamAuthority::plan_for(const Inventory& seen) const {
+  std::vector<SourceMailbox> all = seen.mailboxes;
+  all.insert(all.end(), seen.foreign.begin(), seen.foreign.end());
+  return plan_tree(*copy_.store().tree(), all, seen.subscriptions);
+}
+
 Result<void> UpstreamAuthority::apply_tree(const Inventory& seen) {
   if (!authoritative_) return Failure(Errc::conflict, "the account has another owner now");
-  const TreePlan plan = plan_tree(*copy_.store().tree(), seen.mailboxes, seen.subscriptions);
+  const TreePlan plan = plan_for(seen);
   if (plan.empty()) return {};
   Batch batch = copy_.store().begin();
   for (const auto& r : plan.renames) {
@@ -179,7 +184,7 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_tree(
   auto seen = co_await list(**lease, with_status);
   if (!seen) co_return seen.error();
   // A mailbox goes by two observations, like a message (a LIST cut short by a fault must not remove a tree).
-  const TreePlan plan = plan_tree(*copy_.store().tree(), seen->mailboxes, seen->subscriptions);
+  const TreePlan plan = plan_for(*seen);
   if (!plan.remove.empty()) {
     seen = co_await list(**lease, with_status);
     if (!seen) co_return seen.error();

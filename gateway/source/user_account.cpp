@@ -2,8 +2,11 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+
 #include "gateway/source/local_authority.h"
 #include "gateway/source/names.h"
+#include "gateway/source/namespaces.h"
 #include "gateway/source/upstream_authority.h"
 
 namespace gateway::source {
@@ -67,6 +70,33 @@ const std::string& UserAccount::prefix() const {
   return prefix_;
 }
 
+wire::imap::NamespaceData UserAccount::namespaces() const {
+  wire::imap::NamespaceData data = MailAccount::namespaces();
+  if (owner() == Owner::local) return data;
+  const storage::Account& store = copy_.store();
+  data.other_users = from_annotation(store.annotation(others_annotation).value_or(std::string()));
+  data.shared = from_annotation(store.annotation(shared_annotation).value_or(std::string()));
+  return data;
+}
+
+// Once the mail is here, nobody lets this user see into the mailboxes of others. They stay in the copy: after a
+// rollback they have to be what they were.
+storage::MailboxTreePtr UserAccount::visible_tree() {
+  const storage::MailboxTreePtr& tree = copy_.tree();
+  if (owner() != Owner::local) return tree;
+  if (whole_tree_ != tree) {
+    const auto foreign = [](const MailboxInfo& m) { return (m.attributes & storage::foreign) != 0; };
+    own_tree_ = tree;
+    if (std::any_of(tree->mailboxes.begin(), tree->mailboxes.end(), foreign)) {
+      auto own = std::make_shared<storage::MailboxTree>(*tree);
+      std::erase_if(own->mailboxes, foreign);
+      own_tree_ = std::move(own);
+    }
+    whole_tree_ = tree;
+  }
+  return own_tree_;
+}
+
 // Frozen: the copy was brought up to date a moment ago, and the source is being read by the job.
 #define FAIRLEAD_AUTHORITY_OR_FAIL(name) \
   AuthorityPtr name = authority_;        \
@@ -82,7 +112,7 @@ awaitable<Result<storage::MailboxTreePtr>> UserAccount::tree() {
     }
     if (!ok) co_return ok.error();
   }
-  co_return copy_.tree();
+  co_return visible_tree();
 }
 
 awaitable<Result<MailboxPtr>> UserAccount::open(std::string name, bool writable) {
@@ -288,7 +318,7 @@ awaitable<Result<void>> UserAccount::settle(control::State state, control::Place
     Batch batch = copy_.store().begin();
     storage::MailboxTreePtr tree = copy_.store().tree();
     for (const MailboxInfo& m : tree->mailboxes) {
-      if (m.mode == storage::ModSeqMode::own) continue;
+      if (m.mode == storage::ModSeqMode::own || (m.attributes & storage::foreign) != 0) continue;
       storage::MailboxChange change;
       change.mode = storage::ModSeqMode::own;
       if (auto ok = batch.change_mailbox(m.key, change); !ok) co_return ok.error();

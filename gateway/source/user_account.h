@@ -37,6 +37,7 @@ class UserAccount final : public MailAccount {
   awaitable<Result<storage::MailboxTreePtr>> tree() override;
   char separator() const override;
   const std::string& prefix() const override;
+  wire::imap::NamespaceData namespaces() const override;
   awaitable<Result<void>> create(std::string name, std::vector<std::string> special_use) override;
   awaitable<Result<void>> remove(std::string name) override;
   awaitable<Result<void>> rename(std::string from, std::string to) override;
@@ -99,6 +100,7 @@ class UserAccount final : public MailAccount {
  private:
   awaitable<Result<void>> write_deferred_seen();
   void choose_authority();
+  storage::MailboxTreePtr visible_tree();
 
   Services& services_;
   asio::any_io_executor core_;
@@ -111,6 +113,7 @@ class UserAccount final : public MailAccount {
   std::map<MailboxPtr, UidSet> deferred_seen_;
   std::string login_password_;
   mutable std::string prefix_;
+  storage::MailboxTreePtr whole_tree_, own_tree_;  // what own_tree() made, and of what
   std::chrono::steady_clock::time_point last_use_ = std::chrono::steady_clock::now();
   std::atomic<uint64_t> opens_{0};
   bool job_ = false, closed_ = false;

@@ -117,3 +117,64 @@ def case_a_cut_connection(c):
     reply = session.append("INBOX", harness.message("after-cut"))
     c.check(reply.startswith("OK"), "a write goes through again", reply)
     session.logout()
+
+
+def names_of(session, line):
+    """The mailbox names that a LIST answers."""
+    lines = [b"".join(chunks) for chunks in session.ask(line)[0]]
+    return {m.group(1).strip(b'"').decode() for m in (re.search(rb'^\* LIST \([^)]*\) \S+ (.+)$', x) for x in lines) if m}
+
+
+def case_mailboxes_of_others(c):
+    """Another user's mailbox is seen through the gateway, is not moved, and is back after a rollback."""
+    peer, port = "cyrus", c.peers.port("cyrus")
+    gateway = c.gateway({"old": {"imap": port, "admin": harness.admin_of(peer)}}).start()
+    user, other = c.user(), c.user()
+    harness.seed(user, port, messages=30, folders=3)
+    owner = harness.Client(port, other)
+    for line in ("CREATE INBOX", "CREATE INBOX.Team", "SETACL INBOX.Team %s lrsw" % user,
+                 "CREATE INBOX.Seen", "SETACL INBOX.Seen %s l" % user):
+        owner.ask(line)
+    c.check.need(owner.append("INBOX.Team", harness.message("for-the-team")).startswith("OK"), "the other user has mail")
+    shared, closed = "user.%s.Team" % other, "user.%s.Seen" % other
+    session = harness.Client(gateway.imap, user)
+    told = b"".join(b"".join(x) for x in session.ask("NAMESPACE")[0])
+    c.check(b'"user."' in told and b'"INBOX."' in told, "NAMESPACE names the other users' namespace", told)
+    names = names_of(session, 'LIST "" *')
+    c.check({shared, closed, "INBOX"} <= names, "LIST shows what the source shows", names)
+    seen = session.select(shared)
+    c.check(seen["exists"] == 1, "the other user's mailbox opens", seen)
+    got = session.fetch("1:*", "UID FLAGS BODY.PEEK[]")
+    c.check([b"for-the-team" in m[b"BODY[]"] for m in got.values()] == [True], "and its message is read", got)
+    uid = next(iter(got))
+    tagged = session.ask("UID STORE %d +FLAGS (\\Flagged)" % uid)[1]
+    c.check(tagged.startswith(b"OK"), "a flag that the rights allow is set", tagged)
+    owner.select("INBOX.Team")
+    flags = owner.fetch("1:*", "UID FLAGS")[uid][b"FLAGS"]
+    c.check(b"\\Flagged" in [bytes(f) for f in flags], "and reaches the owner", flags)
+    reply = session.append(shared, harness.message("not-allowed"))
+    c.check(reply.startswith("NO"), "what the rights forbid is refused", reply)
+    tagged = session.select(closed)["tagged"]
+    c.check(tagged.startswith("NO"), "a mailbox that may only be listed does not open", tagged)
+    seen = session.select(shared)
+    report = gateway.cli("verify", user)
+    c.check(shared in report.stdout, "verify names it among what is not moved", report.stdout + report.stderr)
+    refused = gateway.cli("cutover", user)
+    c.check(refused.returncode != 0 and "shared" in refused.stdout + refused.stderr,
+            "the cutover refuses until it is accepted", refused.stdout + refused.stderr)
+    done = gateway.cli("cutover", user, "--accept", "shared,acl")
+    c.check.need(done.returncode == 0, "then it goes", done.stdout + done.stderr)
+    tagged = session.ask("UID STORE %d -FLAGS (\\Flagged)" % uid)[1]
+    c.check(tagged.startswith(b"NO"), "a session in it is refused afterwards", tagged)
+    local = harness.Client(gateway.imap, user)
+    names = names_of(local, 'LIST "" *')
+    c.check("INBOX" in names and not {n for n in names if n.startswith("user")}, "it is not shown once the mail is here",
+            names)
+    c.check(local.select(shared)["tagged"].startswith("NO"), "nor does it open")
+    local.logout()
+    back = gateway.cli("rollback", user)
+    c.check.need(back.returncode == 0, "the rollback is instant", back.stdout + back.stderr)
+    again = harness.Client(gateway.imap, user)
+    c.check(again.select(shared) == seen, "and there it is again, with the numbers it had")
+    again.logout()
+    owner.logout()
