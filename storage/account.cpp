@@ -28,7 +28,7 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
     h.epoch = epoch_;
     h.payload_crc = f.crc;
     h.encode(batch.bytes.data() + f.at, log.salt());
-    if (f.kind == FrameKind::body) bodies.push_back({f.name, log.segment(), log.offset() + length, h.length});
+    if (f.kind == FrameKind::body) bodies.push_back({f.name, log.segment(), 0, log.offset() + length, h.length});
     length += frame_header_size + f.length;
   }
 
@@ -100,14 +100,20 @@ MailboxTreePtr Account::Impl::tree() {
 }
 
 Result<BodyReader> Account::Impl::open_body(const Sha256& name) {
-  Result<std::optional<BodyPlace>> place = bodies_->find(name);
-  if (!place) return place.error();
-  if (!*place) return Failure(Errc::not_found, "no such body");
-  Result<std::shared_ptr<File>> file = files_.open((*place)->segment);
-  if (!file) return file.error();
-  Result<StoredBody> reader = StoredBody::open(*file, **place, bodies_);
-  if (!reader) return reader.error();
-  return BodyReader(std::make_unique<BodyReader::Impl>(std::move(*reader)));
+  std::optional<Failure> wrong;
+  for (BodyPlace tried;;) {
+    Result<std::optional<BodyPlace>> place = bodies_->find(name);
+    if (place && !*place) place = bodies_->find_condemned(name);
+    if (!place) return place.error();
+    if (wrong && (!*place || same_place(tried, **place))) return *wrong;
+    if (!*place) return Failure(Errc::not_found, "no such body");
+    Result<std::shared_ptr<File>> file = files_.open((*place)->segment, (*place)->generation);
+    Result<StoredBody> reader = file ? StoredBody::open(*file, **place, bodies_) : Result<StoredBody>(file.error());
+    if (reader) return BodyReader(std::make_unique<BodyReader::Impl>(std::move(*reader)));
+    // A rewrite may have moved it between the look-up and the opening: then there is another place to look at.
+    wrong = reader.error();
+    tried = **place;
+  }
 }
 
 Spool Account::Impl::spool() { return Spool{&env_, directory_ / "spool", spooled_}; }

@@ -28,7 +28,7 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   state_.restore(std::move(d.subscriptions), std::move(d.annotations), std::move(d.validities), d.next_key, d.epoch);
   for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
   state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
-  bodies_->set_base([this, section = d.bodies] { return load_bodies(section); });
+  bodies_->set_base([this, section = d.bodies, names = d.segments] { return load_bodies(section, names); });
   return true;
 }
 
@@ -37,14 +37,23 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
   auto named = [&](Lsn first) {
     return std::find_if(segments.begin(), segments.end(), [&](const SegmentName& s) { return s.first == first; });
   };
-  for (const SegmentName& s : file.directory().segments) {
+  const std::vector<SegmentName>& known = file.directory().segments;
+  for (size_t i = 0; i < known.size(); ++i) {
+    const SegmentName& s = known[i];
     if (std::find(segments.begin(), segments.end(), s) != segments.end()) continue;
-    bool rewritten = std::any_of(segments.begin(), segments.end(), [&](const SegmentName& r) {
-      return r.generation > s.generation && r.first <= s.first && s.first <= r.last;
+    // Another generation has its frames: the places of bodies are wrong, and the log says everything.
+    bool elsewhere = std::any_of(segments.begin(), segments.end(), [&](const SegmentName& r) {
+      return r.first == s.first || (r.last && r.first <= s.first && s.first <= r.last);
     });
-    if (rewritten) return false;
+    if (elsewhere) {
+      report_.damage.clear();
+      return false;
+    }
     // Identity is still known; what was in the segment is not.
-    report_.damage.push_back({"segment is missing", s.text(), s.first});
+    Lsn last = i + 1 < known.size() ? Lsn(known[i + 1].first.value - 1) : s.last;
+    report_.damage.push_back(
+        {"segment is missing, LSN " + std::to_string(s.first.value) + " to " + std::to_string(last.value), s.text(),
+         s.first});
   }
   auto tail = named(h.tail_segment);
   if (tail == segments.end()) {
@@ -88,11 +97,12 @@ std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, 
   return rescued_->mailbox(key);
 }
 
-Result<std::vector<BodyPlace>> Account::Impl::load_bodies(const SectionRef& section) {
+Result<std::vector<BodyPlace>> Account::Impl::load_bodies(const SectionRef& section,
+                                                          std::span<const SegmentName> segments) {
   Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
   if (file) {
     Result<std::shared_ptr<const Buffer>> bytes = file->section(section);
-    if (bytes) return decode_bodies((*bytes)->bytes());
+    if (bytes) return decode_bodies((*bytes)->bytes(), segments);
   }
   AccountState state;
   BodyIndex bodies;

@@ -46,6 +46,7 @@ class Account::Impl {
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
 
  private:
+  Result<void> tidy(const LogListing& log);
   Result<void> create();
   Result<void> recover(std::vector<SegmentName> segments);
   Result<void> replay(LogScan& scan, LogPosition from, Lsn expected, Lsn synced);
@@ -56,7 +57,8 @@ class Account::Impl {
   Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<void> write_snapshot(Lsn lsn);
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
-  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section);  // any thread
+  // Any thread. `segments`: those that index.snap names.
+  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section, std::span<const SegmentName> segments);
   // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
   Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
   std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }

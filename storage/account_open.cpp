@@ -12,11 +12,14 @@ constexpr size_t piece_size = 1u << 20;
 }  // namespace
 
 Result<void> Account::Impl::open() {
-  Result<std::vector<SegmentName>> segments = list_segments(env_, directory_ / "log");
-  if (!segments && segments.error().code != Errc::not_found) return segments.error();
-  bool none = !segments || segments->empty();
+  Result<LogListing> log = list_log(env_, directory_ / "log");
+  if (!log && log.error().code != Errc::not_found) return log.error();
+  bool none = !log || log->in_force.empty();
+  if (log && !options_.read_only) {
+    if (Result<void> r = tidy(*log); !r) return r;
+  }
   if (!none) {
-    if (Result<void> r = recover(std::move(*segments)); !r) return r;
+    if (Result<void> r = recover(std::move(log->in_force)); !r) return r;
     none = writer().appended().value == 0 && files_.names().empty();
   }
   if (none) {
@@ -31,13 +34,28 @@ Result<void> Account::Impl::open() {
   return {};
 }
 
+// What a rewrite that was cut short has left goes; what a copy of the directory lacks comes back from retired/.
+Result<void> Account::Impl::tidy(const LogListing& log) {
+  for (const std::string& name : log.unfinished) {
+    if (Result<void> r = env_.remove(files_.directory() / name); !r) return r;
+  }
+  if (log.taken_back.empty()) return {};
+  std::filesystem::path retired = retired_directory(files_.directory());
+  for (const RetiredName& r : log.taken_back) {
+    Result<void> moved = env_.rename(retired / r.text(), files_.directory() / r.in_log().text());
+    if (!moved) return moved;
+  }
+  if (Result<void> r = env_.sync_directory(files_.directory()); !r) return r;
+  return env_.sync_directory(retired);
+}
+
 Result<void> Account::Impl::create() {
   if (Result<void> r = env_.make_directory(directory_ / "log"); !r) return r;
   env_.random(account_);
   writer_.emplace(files_, account_, options_.segment_bytes);
   writer().resume({}, nullptr, 0, 0, Lsn(0), Lsn(0));
   if (Result<void> r = writer().roll_if_full(); !r) return r;
-  Result<std::shared_ptr<File>> file = files_.open(Lsn(1));
+  Result<std::shared_ptr<File>> file = files_.open(Lsn(1), 0);
   if (!file) return file.error();
   if (Result<void> r = (*file)->sync(); !r) return r;
   for (const std::filesystem::path& d : {directory_ / "log", directory_, directory_.parent_path()}) {

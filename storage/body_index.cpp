@@ -28,20 +28,25 @@ void BodyIndex::put(const BodyPlace& place) {
   changed_[place.name] = place;
 }
 
-void BodyIndex::drop(const Sha256& name) {
+BodyPlace* BodyIndex::entry(const Sha256& name) {
+  if (auto it = changed_.find(name); it != changed_.end()) return it->second.segment ? &it->second : nullptr;
+  auto it = std::lower_bound(base_.begin(), base_.end(), name, before);
+  return it == base_.end() || it->name != name || !it->segment ? nullptr : &*it;
+}
+
+void BodyIndex::drop(const BodyPlace& place) {
   std::lock_guard lock(mutex_);
-  changed_[name] = BodyPlace{name, Lsn(0), 0, 0};
+  if (!load()) return;  // nothing can have come from it then
+  if (BodyPlace* there = entry(place.name); there && same_place(*there, place)) there->segment = Lsn(0);
 }
 
 Result<std::optional<BodyPlace>> BodyIndex::find(const Sha256& name) {
   std::lock_guard lock(mutex_);
-  if (auto it = changed_.find(name); it != changed_.end()) {
-    return it->second.segment ? std::optional<BodyPlace>(it->second) : std::nullopt;
+  if (changed_.count(name) == 0) {
+    if (Result<void> r = load(); !r) return r.error();
   }
-  if (Result<void> r = load(); !r) return r.error();
-  auto it = std::lower_bound(base_.begin(), base_.end(), name, before);
-  if (it == base_.end() || it->name != name) return std::optional<BodyPlace>();
-  return std::optional<BodyPlace>(*it);
+  BodyPlace* there = entry(name);
+  return there ? std::optional<BodyPlace>(*there) : std::nullopt;
 }
 
 Result<std::vector<BodyPlace>> BodyIndex::all() {
@@ -49,13 +54,58 @@ Result<std::vector<BodyPlace>> BodyIndex::all() {
   if (Result<void> r = load(); !r) return r.error();
   std::vector<BodyPlace> places;
   for (const BodyPlace& p : base_) {
-    if (changed_.count(p.name) == 0) places.push_back(p);
+    if (p.segment && changed_.count(p.name) == 0) places.push_back(p);
   }
   for (const auto& [name, p] : changed_) {
     if (p.segment) places.push_back(p);
   }
   std::sort(places.begin(), places.end(), [](const BodyPlace& a, const BodyPlace& b) { return a.name < b.name; });
   return places;
+}
+
+std::vector<BodyPlace> BodyIndex::condemn(std::span<const BodyPlace> places) {
+  std::lock_guard lock(mutex_);
+  std::vector<BodyPlace> gone;
+  if (!load()) return gone;
+  for (const BodyPlace& p : places) {
+    BodyPlace* there = entry(p.name);
+    if (!there || !same_place(*there, p)) continue;
+    gone.push_back(p);
+    condemned_[p.name] = p;
+    there->segment = Lsn(0);
+  }
+  return gone;
+}
+
+void BodyIndex::pardon(std::span<const BodyPlace> places) {
+  std::lock_guard lock(mutex_);
+  for (const BodyPlace& p : places) {
+    condemned_.erase(p.name);
+    if (entry(p.name) == nullptr) changed_[p.name] = p;
+  }
+}
+
+std::optional<BodyPlace> BodyIndex::find_condemned(const Sha256& name) {
+  std::lock_guard lock(mutex_);
+  auto it = condemned_.find(name);
+  return it == condemned_.end() ? std::nullopt : std::optional<BodyPlace>(it->second);
+}
+
+void BodyIndex::forget_condemned(Lsn segment, uint32_t generation) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(condemned_,
+                [&](const auto& e) { return e.second.segment == segment && e.second.generation == generation; });
+}
+
+void BodyIndex::move(std::span<const Moved> moved, Lsn segment, uint32_t generation) {
+  std::lock_guard lock(mutex_);
+  for (const Moved& m : moved) {
+    BodyPlace* there = entry(m.from.name);
+    if (!there || !same_place(*there, m.from)) continue;
+    there->segment = segment;
+    there->generation = generation;
+    there->offset = m.to;
+  }
 }
 
 }  // namespace storage

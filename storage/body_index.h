@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -13,10 +14,15 @@ namespace storage {
 
 struct BodyPlace {
   Sha256 name{};
-  Lsn segment;          // the first LSN in its segment's name; 0: nowhere
-  uint64_t offset = 0;  // of the frame's header
-  uint32_t length = 0;  // of the frame's payload
+  Lsn segment;              // the first LSN in its segment's name; 0: nowhere
+  uint32_t generation = 0;  // of that segment: a rewritten one may begin with the same LSN
+  uint64_t offset = 0;      // of the frame's header
+  uint32_t length = 0;      // of the frame's payload
 };
+
+inline bool same_place(const BodyPlace& a, const BodyPlace& b) {
+  return a.segment == b.segment && a.generation == b.generation && a.offset == b.offset;
+}
 
 class BodyIndex {
  public:
@@ -24,10 +30,23 @@ class BodyIndex {
 
   void set_base(Loader load);
   void put(const BodyPlace& place);
-  // What was found damaged: forgotten here, so that the same bytes can be added again.
-  void drop(const Sha256& name);
+  // What was found damaged: forgotten, so that the same bytes can be added again; unless it has moved meanwhile.
+  void drop(const BodyPlace& place);
   Result<std::optional<BodyPlace>> find(const Sha256& name);
   Result<std::vector<BodyPlace>> all();  // sorted by name
+
+  // --- rewriting (storage/rewrite.h)
+  // Bodies that nothing uses any more leave the index, so that the same bytes are written again; who still shows an
+  // older state finds them until their file is purged. Returns those that were there.
+  std::vector<BodyPlace> condemn(std::span<const BodyPlace> places);
+  void pardon(std::span<const BodyPlace> places);  // back into the index, unless they were written again
+  std::optional<BodyPlace> find_condemned(const Sha256& name);
+  void forget_condemned(Lsn segment, uint32_t generation);  // their file is gone
+  struct Moved {
+    BodyPlace from;
+    uint64_t to = 0;  // offset in the new segment
+  };
+  void move(std::span<const Moved> moved, Lsn segment, uint32_t generation);  // those that are still where they were
 
  private:
   struct Hash {
@@ -38,11 +57,12 @@ class BodyIndex {
     }
   };
   Result<void> load();
+  BodyPlace* entry(const Sha256& name);  // loaded; null: none
 
   std::mutex mutex_;
   Loader load_;                  // empty once done
   std::vector<BodyPlace> base_;  // sorted
-  std::unordered_map<Sha256, BodyPlace, Hash> changed_;
+  std::unordered_map<Sha256, BodyPlace, Hash> changed_, condemned_;
 };
 
 }  // namespace storage

@@ -11,6 +11,7 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
   StoredBody body;
   body.file_ = std::move(file);
   body.index_ = std::move(index);
+  body.place_ = place;
   uint64_t at = place.offset + frame_header_size;
   Buffer bytes;
   bytes.resize(std::min<size_t>(place.length, 4096));  // the head of any message below 100 MiB
@@ -27,7 +28,7 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
   Result<BodyHead> decoded = BodyHead::decode(bytes.bytes());
   if (decoded && decoded->name != place.name) decoded = Failure(Errc::corrupt, "another body than was looked for");
   if (!decoded) {
-    if (decoded.error().code == Errc::corrupt && body.index_) body.index_->drop(place.name);
+    if (decoded.error().code == Errc::corrupt && body.index_) body.index_->drop(place);
     return decoded.error();
   }
   body.head_ = std::move(*decoded);
@@ -49,7 +50,7 @@ Result<void> StoredBody::load(size_t block) {
   raw_.resize(head_.raw_size(block));
   Result<void> r = decompress_block(b, stored_.bytes(0, *n), {raw_.data(), raw_.size()});
   if (!r) {
-    if (r.error().code == Errc::corrupt && index_) index_->drop(head_.name);
+    if (r.error().code == Errc::corrupt && index_) index_->drop(place_);
     return r;
   }
   loaded_ = block;

@@ -21,6 +21,7 @@ class StoredBody {
 
   std::shared_ptr<File> file_;
   std::shared_ptr<BodyIndex> index_;  // told of damage; null: nobody is
+  BodyPlace place_;
   BodyHead head_;
   std::vector<uint64_t> block_at_;  // where each block is in the file
   Buffer stored_, raw_;

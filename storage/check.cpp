@@ -50,9 +50,10 @@ Result<void> Check::body(const LogFrame& f) {
   if (!head) return {};  // the replayer reports it
   std::string where = "segment " + std::to_string(f.segment.value) + " at " + std::to_string(f.offset);
   std::string repair = "fetch the message again from its source, or restore it from a backup";
-  Result<std::shared_ptr<File>> file = files_.open(f.segment);
+  Result<std::shared_ptr<File>> file = files_.open(f.segment, f.generation);
   if (!file) return file.error();
-  Result<StoredBody> reader = StoredBody::open(*file, {head->name, f.segment, f.offset, f.header.length}, nullptr);
+  Result<StoredBody> reader =
+      StoredBody::open(*file, {head->name, f.segment, f.generation, f.offset, f.header.length}, nullptr);
   if (!reader) return reader.error().code == Errc::corrupt ? Result<void>() : reader.error();
   Sha256Hasher hasher;
   piece_.resize(body_block_size);
@@ -153,7 +154,8 @@ Result<void> Check::snapshot() {
   }
   Result<std::shared_ptr<const Buffer>> bodies = file->section(file->directory().bodies);
   if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
-  if (!bodies || !decode_bodies((*bodies)->bytes())) problem("index.snap: bodies", "index.snap", repair);
+  if (!bodies || !decode_bodies((*bodies)->bytes(), file->directory().segments))
+    problem("index.snap: bodies", "index.snap", repair);
   return {};
 }
 
@@ -163,7 +165,7 @@ Result<CheckReport> Check::run() {
   if (segments->empty()) return Failure(Errc::not_found, "no such store");
   for (const SegmentName& s : *segments) {
     files_.add(s);
-    Result<std::shared_ptr<File>> file = files_.open(s.first);
+    Result<std::shared_ptr<File>> file = files_.open(s.first, s.generation);
     if (!file) return file.error();
     Result<uint64_t> size = (*file)->size();
     if (!size) return size.error();

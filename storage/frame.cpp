@@ -77,6 +77,7 @@ std::array<uint8_t, segment_header_size> SegmentHeader::encode() const {
   store_le<uint64_t>(out.data() + 64, static_cast<uint64_t>(created));
   store_le<uint32_t>(out.data() + 72, generation);
   std::copy(account.begin(), account.end(), out.begin() + 80);
+  store_le<uint64_t>(out.data() + 96, needs.value);
   store_le<uint32_t>(out.data() + 124, crc32c({out.data(), 124}));
   return out;
 }
@@ -97,6 +98,7 @@ std::optional<SegmentHeader> SegmentHeader::decode(std::span<const uint8_t> byte
   h.created = static_cast<int64_t>(load_le<uint64_t>(p + 64));
   h.generation = load_le<uint32_t>(p + 72);
   std::copy_n(p + 80, h.account.size(), h.account.begin());
+  h.needs = Lsn(load_le<uint64_t>(p + 96));
   if (load_le<uint32_t>(p + 12) != segment_header_size || h.version != 1) {
     h.incompatible = ~uint64_t{0};  // a later header: its checksum holds, its fields mean something else
   }

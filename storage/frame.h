@@ -64,6 +64,7 @@ struct SegmentHeader {
   uint32_t generation = 0;
   uint64_t compatible = 0, read_compatible = 0, incompatible = 0;
   int64_t created = 0;  // seconds since 1970
+  Lsn needs;            // of a rewritten segment: it was made from the state at this LSN, so the log must reach it
   AccountId account{};
 
   std::array<uint8_t, segment_header_size> encode() const;

@@ -19,7 +19,7 @@ void LogScan::lost(Lsn first, Lsn last, const char* what, LogPosition at) {
 
 Result<LogScan::Opened> LogScan::open(size_t segment) {
   const SegmentName& name = segments_[segment];
-  Result<std::unique_ptr<File>> file = env_.open(log_ / name.text(), Env::Mode::read);
+  Result<std::unique_ptr<File>> file = open_segment(env_, log_, name);
   if (!file) return file.error();
   Opened o;
   o.file = std::move(*file);
@@ -66,7 +66,10 @@ Result<bool> LogScan::is_torn(LogPosition bad) {
     for (size_t s = bad.segment; s < segments_.size(); ++s) {
       Result<Opened> o = open(s);
       if (!o) return o.error();
+      // What was rewritten was durable before, and so was the state that it was made from.
+      synced_later_ = std::max(*synced_later_, segments_[s].last);
       if (!o->header) continue;
+      if (segments_[s].last) synced_later_ = std::max(*synced_later_, o->header->needs);
       SegmentReader reader(o->file, o->size, o->header->salt);
       uint64_t at = s == bad.segment && bad.offset >= segment_header_size ? bad.offset : segment_header_size - 1;
       while (true) {
@@ -99,7 +102,8 @@ Result<void> LogScan::flush() {
 void LogScan::keep(size_t segment, const SegmentReader& reader, uint64_t offset) {
   pending_at_.push_back(pending_bytes_.size());
   pending_bytes_.put_bytes(reader.payload());
-  pending_.push_back({reader.header(), segments_[segment].first, offset, reader.payload()});
+  pending_.push_back(
+      {reader.header(), segments_[segment].first, segments_[segment].generation, offset, reader.payload()});
 }
 
 Result<void> LogScan::cut(LogPosition at) {
@@ -116,7 +120,7 @@ Result<void> LogScan::cut(LogPosition at) {
   end_ = at;
   torn_ = true;
   for (size_t s = at.segment; s < segments_.size(); ++s) {
-    Result<std::unique_ptr<File>> file = env_.open(log_ / segments_[s].text(), Env::Mode::read);
+    Result<std::unique_ptr<File>> file = open_segment(env_, log_, segments_[s]);
     if (!file) return file.error();
     Result<uint64_t> size = (*file)->size();
     if (!size) return size.error();
@@ -134,6 +138,11 @@ Result<void> LogScan::run(LogPosition from, Lsn expected, Lsn synced, const OnBa
   for (size_t s = from.segment; s < segments_.size() && !stop; ++s) {
     if (Result<void> r = scan_segment(s, s == from.segment ? from.offset : 0, stop); !r) return r;
   }
+  if (!stop && !segments_.empty() && expected_ <= needs_) {
+    // What a rewritten segment left out, it left out because of frames that are not here.
+    lost(expected_, needs_, "frames missing at the end of the log", end_);
+    expected_ = needs_.next();
+  }
   return {};
 }
 
@@ -141,7 +150,13 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
   Result<Opened> o = open(s);
   if (!o) return o.error();
   const SegmentName& name = segments_[s];
+  const bool rewritten = name.generation > 0;
+  if (rewritten) {
+    synced_ = std::max(synced_, name.last);
+    if (o->header) synced_ = std::max(synced_, o->header->needs);
+  }
   auto torn_here = [&](LogPosition at) -> Result<bool> {
+    if (rewritten) return false;  // it was whole before it had its name
     Result<bool> torn = is_torn(at);
     if (torn && *torn) {
       stop = true;
@@ -176,6 +191,13 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
   }
   end_header_ = o->header;
   end_mended_ = o->mended;
+  if (rewritten) needs_ = std::max(needs_, o->header->needs);
+  auto end_of_rewritten = [&](LogPosition at) {
+    // Its last frame always has its last LSN.
+    if (!rewritten || expected_ > name.last) return;
+    lost(expected_, name.last, "end of a rewritten segment missing", at);
+    expected_ = name.last.next();
+  };
 
   SegmentReader reader(o->file, o->size, o->header->salt);
   uint64_t at = std::max<uint64_t>(offset, segment_header_size);
@@ -186,15 +208,19 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     if (!got) return got.error();
     using Got = SegmentReader::Got;
     Lsn lsn = reader.header().lsn;
-    bool hole_is_fine = name.generation > 0;
+    bool hole_is_fine = rewritten && lsn <= name.last;
     if (*got == Got::end) {
-      if (pending_.empty()) break;
+      if (pending_.empty()) {
+        end_of_rewritten({s, at});
+        break;
+      }
       // A batch lies in one segment: its end is missing.
       Result<bool> torn = torn_here({s, at});
       if (!torn) return torn.error();
       if (*torn) return {};
-      lost(expected_, expected_, "end of a batch missing", {s, at});
+      if (!rewritten || expected_ > name.last) lost(expected_, expected_, "end of a batch missing", {s, at});
       if (Result<void> r = flush(); !r) return r;
+      end_of_rewritten({s, at});
       break;
     }
     if (*got == Got::frame && (lsn == expected_ || (lsn > expected_ && hole_is_fine))) {
@@ -205,7 +231,7 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
       while (!unsynced_.empty() && unsynced_.front().first <= synced_) unsynced_.pop_front();
       if (lsn > synced_) unsynced_.push_back({lsn, {s, at}});
       if (pending_.empty() && (h.flags & last_of_batch)) {
-        LogFrame one{h, name.first, at, reader.payload()};
+        LogFrame one{h, name.first, name.generation, at, reader.payload()};
         if (Result<void> r = (*on_batch_)({&one, 1}); !r) return r;
       } else {
         keep(s, reader, at);
@@ -247,7 +273,8 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     }
     if (Result<void> r = flush(); !r) return r;
     if (at == reader.size()) {
-      lost(expected_, expected_, "damaged end of a segment", {s, from});
+      if (!rewritten || expected_ > name.last) lost(expected_, expected_, "damaged end of a segment", {s, from});
+      end_of_rewritten({s, from});
       end_ = {s, at};
       break;
     }

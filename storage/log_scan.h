@@ -11,12 +11,14 @@
 #include "storage/account.h"
 #include "storage/coding.h"
 #include "storage/frame.h"
+#include "storage/segments.h"
 
 namespace storage {
 
 struct LogFrame {
   FrameHeader header;
   Lsn segment;                       // the first LSN in its segment's name
+  uint32_t generation;               // of that segment
   uint64_t offset;                   // of the frame's header
   std::span<const uint8_t> payload;  // of a body: only its first bytes, at least the head
 };
@@ -25,9 +27,6 @@ struct LogPosition {
   size_t segment = 0;  // index in the list of segments
   uint64_t offset = 0;
 };
-
-// The segments in force, in order: of names that cover the same LSNs the highest generation.
-Result<std::vector<SegmentName>> list_segments(Env& env, const std::filesystem::path& log);
 
 // Reads one segment forward through a buffer of 1 MiB.
 class SegmentReader {
@@ -77,6 +76,8 @@ class LogScan {
   uint64_t torn_bytes() const { return torn_bytes_; }
   // A new segment whose frames came through a crash and whose header did not: it has to be written again.
   const std::optional<std::pair<size_t, SegmentHeader>>& torn_header() const { return torn_header_; }
+  // The highest LSN that a rewritten segment which was read says the log must reach.
+  Lsn needs() const { return needs_; }
   Lsn synced() const { return synced_; }  // highest LSN known to have been durable
   // Where frames start that are not: they have to be made so before they count.
   const std::deque<std::pair<Lsn, LogPosition>>& unsynced() const { return unsynced_; }
@@ -109,7 +110,7 @@ class LogScan {
   std::vector<SegmentName> segments_;
   bool writing_;
   const OnBatch* on_batch_ = nullptr;
-  Lsn expected_, synced_;
+  Lsn expected_, synced_, needs_;
   LogPosition end_;
   std::optional<SegmentHeader> end_header_;
   bool end_mended_ = false;

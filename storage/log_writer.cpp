@@ -8,19 +8,22 @@ namespace storage {
 
 void SegmentFiles::add(const SegmentName& name, std::shared_ptr<File> file) {
   std::lock_guard lock(mutex_);
-  entries_[name.first] = Entry{name, file};
+  entries_[{name.first, name.generation}] = Entry{name, file, log_ / name.text()};
 }
 
-Result<std::shared_ptr<File>> SegmentFiles::open(Lsn first) {
+Result<std::shared_ptr<File>> SegmentFiles::open(Lsn first, uint32_t generation) {
   std::lock_guard lock(mutex_);
-  auto it = entries_.find(first);
+  auto it = entries_.find({first, generation});
   if (it == entries_.end()) return Failure(Errc::corrupt, "segment is missing");
-  std::shared_ptr<File> file = it->second.file.lock();
+  Entry& e = it->second;
+  std::shared_ptr<File> file = e.file.lock();
   if (!file) {
-    Result<std::unique_ptr<File>> opened = env_.open(log_ / it->second.name.text(), Env::Mode::read);
+    Result<std::unique_ptr<File>> opened = env_.open(e.path, Env::Mode::read);
+    // One that a checked store's server has moved meanwhile.
+    if (!opened && opened.error().code == Errc::not_found) opened = open_segment(env_, log_, e.name);
     if (!opened) return opened.error();
     file = std::move(*opened);
-    it->second.file = file;
+    e.file = file;
   }
   last_ = file;
   return file;
@@ -29,8 +32,30 @@ Result<std::shared_ptr<File>> SegmentFiles::open(Lsn first) {
 std::vector<SegmentName> SegmentFiles::names() const {
   std::lock_guard lock(mutex_);
   std::vector<SegmentName> all;
-  for (const auto& [first, entry] : entries_) all.push_back(entry.name);
+  for (const auto& [key, entry] : entries_) {
+    if (entry.in_force) all.push_back(entry.name);
+  }
   return all;
+}
+
+void SegmentFiles::replace(std::span<const SegmentName> old, const SegmentName& by) {
+  std::lock_guard lock(mutex_);
+  for (const SegmentName& s : old) {
+    if (auto it = entries_.find({s.first, s.generation}); it != entries_.end()) it->second.in_force = false;
+  }
+  entries_[{by.first, by.generation}] = Entry{by, {}, log_ / by.text()};
+}
+
+Result<void> SegmentFiles::retire(const SegmentName& name, const std::filesystem::path& to) {
+  std::lock_guard lock(mutex_);
+  if (Result<void> r = env_.rename(log_ / name.text(), to); !r) return r;
+  if (auto it = entries_.find({name.first, name.generation}); it != entries_.end()) it->second.path = to;
+  return {};
+}
+
+void SegmentFiles::forget(Lsn first, uint32_t generation) {
+  std::lock_guard lock(mutex_);
+  entries_.erase({first, generation});
 }
 
 void LogWriter::resume(SegmentName name, std::shared_ptr<File> file, uint64_t size, uint64_t salt, Lsn appended,

@@ -8,20 +8,28 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "storage/env.h"
 #include "storage/frame.h"
+#include "storage/segments.h"
 
 namespace storage {
 
-// Open files of segments, by first LSN: one is held, others only while somebody reads them. Any thread.
+// Open files of segments, by first LSN and generation: one is held, others only while somebody reads them. Any thread.
 class SegmentFiles {
  public:
   SegmentFiles(Env& env, std::filesystem::path log) : env_(env), log_(std::move(log)) {}
   void add(const SegmentName& name, std::shared_ptr<File> file = nullptr);
-  Result<std::shared_ptr<File>> open(Lsn first);
-  std::vector<SegmentName> names() const;
+  // Also what was replaced, until it is forgotten. Errc::corrupt: there is none.
+  Result<std::shared_ptr<File>> open(Lsn first, uint32_t generation);
+  std::vector<SegmentName> names() const;  // in force, in order
+  // From now on `by` is in force for the range of `old`, which can still be opened.
+  void replace(std::span<const SegmentName> old, const SegmentName& by);
+  // Renames a file of log/; nobody can look for it meanwhile.
+  Result<void> retire(const SegmentName& name, const std::filesystem::path& to);
+  void forget(Lsn first, uint32_t generation);
   const std::filesystem::path& directory() const { return log_; }
   Env& env() const { return env_; }
 
@@ -29,11 +37,13 @@ class SegmentFiles {
   struct Entry {
     SegmentName name;
     std::weak_ptr<File> file;
+    std::filesystem::path path;
+    bool in_force = true;
   };
   Env& env_;
   std::filesystem::path log_;
   mutable std::mutex mutex_;
-  std::map<Lsn, Entry> entries_;
+  std::map<std::pair<Lsn, uint32_t>, Entry> entries_;
   std::shared_ptr<File> last_;  // the one most recently read
 };
 

@@ -247,7 +247,6 @@ bool MailboxState::link(uint64_t token, const record::BodyLink& l) {
 
 bool MailboxState::change_flags(uint64_t token, const record::FlagUpdate& u) {
   Bits by = u.change.mode == FlagsMode::remove ? bits(u.change.flags) : bits_adding(token, u.change.flags);
-  bool any = false;
   for_each(u.uids, [&](size_t k, uint32_t at) {
     MessageChunk& c = writable(token, k);
     const std::vector<uint32_t>* had = c.overflow_of(at);
@@ -255,14 +254,14 @@ bool MailboxState::change_flags(uint64_t token, const record::FlagUpdate& u) {
     if (had || !v.overflow.empty()) c.set_overflow(c.uid[at], std::move(v.overflow));
     c.flags[at] = v.mask;
     c.modseq[at] = u.modseq.value;
-    any = true;
   });
   raise(u.modseq);
-  return any;
+  return true;  // a rewrite may have left all of its messages out of the log
 }
 
 bool MailboxState::expunge(uint64_t token, const record::Expunge& e) {
-  UidSet gone = present(e.uids);
+  // All of them are gone, also those whose messages a rewrite has left out of the log.
+  const UidSet& gone = e.uids;
   if (gone.empty()) return false;
   for (size_t k = 0; k < chunks_.size(); ++k) {
     if (chunks_[k]->uid.back() < gone.min().value || chunks_[k]->uid.front() > gone.max().value) continue;
@@ -295,7 +294,9 @@ bool MailboxState::expunge(uint64_t token, const record::Expunge& e) {
     writable(token, k).append_from(*chunks_[k + 1], 0, chunks_[k + 1]->size());
     chunks_.erase(chunks_.begin() + static_cast<ptrdiff_t>(k) + 1);
   }
-  size_ -= static_cast<uint32_t>(gone.count());
+  size_ = 0;
+  for (const auto& c : chunks_) size_ += c->size();
+  info_.uid_next = std::max(info_.uid_next, gone.max().next());
 
   Tombstones& t = writable_tombstones(token);
   for (const UidSet::Range& r : gone.ranges()) t.entries.push_back({e.modseq.value, r.first.value, r.last.value});

@@ -9,7 +9,7 @@ Result<void> Replayer::operator()(std::span<const LogFrame> batch) {
     if (f.header.kind == FrameKind::body && f.header.version == frame_version) {
       Result<BodyHead> head = BodyHead::decode(f.payload);
       if (head) {
-        bodies_.put({head->name, f.segment, f.offset, f.header.length});
+        bodies_.put({head->name, f.segment, f.generation, f.offset, f.header.length});
       } else if (head.error().code == Errc::unsupported) {
         return head.error();
       } else {

@@ -11,27 +11,6 @@ constexpr size_t buffer_size = 1u << 20;
 
 }  // namespace
 
-Result<std::vector<SegmentName>> list_segments(Env& env, const std::filesystem::path& log) {
-  Result<std::vector<std::string>> names = env.list(log);
-  if (!names) return names.error();
-  std::vector<SegmentName> all;
-  for (const std::string& n : *names) {
-    if (std::optional<SegmentName> s = SegmentName::parse(n)) all.push_back(*s);
-  }
-  std::sort(all.begin(), all.end(), [](const SegmentName& a, const SegmentName& b) {
-    return a.first != b.first ? a.first < b.first : a.generation > b.generation;
-  });
-  // A rewritten segment stands for every older one that starts inside its range.
-  std::vector<SegmentName> in_force;
-  for (const SegmentName& s : all) {
-    bool replaced = std::any_of(all.begin(), all.end(), [&](const SegmentName& r) {
-      return r.generation > s.generation && r.last && r.first <= s.first && s.first <= r.last;
-    });
-    if (!replaced) in_force.push_back(s);
-  }
-  return in_force;
-}
-
 SegmentReader::SegmentReader(std::shared_ptr<const File> file, uint64_t size, uint64_t salt)
     : file_(std::move(file)), size_(size), salt_(salt) {}
 

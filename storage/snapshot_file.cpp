@@ -276,13 +276,20 @@ void encode_bodies(Buffer& out, std::span<const BodyPlace> places) {
   }
 }
 
-Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section) {
+Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section, std::span<const SegmentName> segments) {
+  auto generation = [&, last = SegmentName{}](Lsn first) mutable {
+    if (last.first == first) return last.generation;
+    auto it = std::find_if(segments.begin(), segments.end(), [&](const SegmentName& s) { return s.first == first; });
+    if (it != segments.end()) last = *it;
+    return it == segments.end() ? 0 : it->generation;
+  };
   if (section.size() % body_place_size != 0) return damaged("bodies");
   std::vector<BodyPlace> places(section.size() / body_place_size);
   const uint8_t* p = section.data();
   for (BodyPlace& b : places) {
     std::copy_n(p, b.name.size(), b.name.begin());
     b.segment = Lsn(load_le<uint64_t>(p + 32));
+    b.generation = generation(b.segment);
     b.offset = load_le<uint64_t>(p + 40);
     b.length = load_le<uint32_t>(p + 48);
     p += body_place_size;

@@ -50,7 +50,8 @@ class MailboxSection {
 };
 
 void encode_bodies(Buffer& out, std::span<const BodyPlace> places);
-Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section);
+// A place says its segment by the first LSN; which generation that is, the directory's segments do.
+Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section, std::span<const SegmentName> segments);
 
 // An open index.snap whose header and directory hold.
 class SnapshotFile {

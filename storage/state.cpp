@@ -139,7 +139,7 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                         },
                         [&](record::FlagUpdate& u) {
                           MailboxState* box = writable(token, u.mailbox);
-                          return unless(box && box->change_flags(token, u), "flags of messages that are not there");
+                          return unless(box && box->change_flags(token, u), "flags in a mailbox that is not there");
                         },
                         [&](record::Expunge& e) {
                           MailboxState* box = writable(token, e.mailbox);

@@ -102,7 +102,7 @@ TEST(Mailbox, diff_of_random_states_equals_a_plain_comparison) {
     for (int k = 0; k < 20; ++k) {
       Uid u(random() % 3000 + 1);
       if (random() % 2 == 0) {
-        next.expunge(2, {MailboxKey(1), ModSeq(3), UidSet(u, Uid(u.value + random() % 50))});
+        next.expunge(2, {MailboxKey(1), ModSeq(3), next.present(UidSet(u, Uid(u.value + random() % 50)))});
       } else {
         flag(next, 2, UidSet(u, Uid(u.value + random() % 50)), 4 + static_cast<uint64_t>(k));
       }
