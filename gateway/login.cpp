@@ -63,6 +63,9 @@ awaitable<Result<void>> LoginService::ask_upstream(std::string upstream, std::st
   options.compress = false;
   options.enable.clear();
   const asio::any_io_executor here = co_await asio::this_coro::executor;
+  const std::shared_ptr<source::UpstreamBudget> budget = services_.registry->budget_of(known->second);
+  auto place = co_await budget->take(source::UpstreamBudget::Use::session, upstream_login_patience);
+  if (!place) co_return place.error();
   Result<std::unique_ptr<imapc::Connection>> connection =
       co_await imapc::Connection::open(here, std::move(*endpoint), std::move(credentials), std::move(options));
   if (!connection) {
@@ -80,12 +83,14 @@ awaitable<Result<std::string>> LoginService::enrol(std::string canonical, std::s
   Result<bool> removed = co_await run_on_pool(services_.blocking, look);
   if (!removed) co_return Failure(Errc::unavailable, "the control database cannot be read");
   const std::optional<std::string>& upstream = services_.config.default_upstream;
-  if (*removed || !upstream || !services_.config.upstream_login) {
+  if (!upstream || !services_.config.upstream_login) {
     co_await pretend(std::move(password));
     co_return wrong();
   }
   Result<void> asked = co_await ask_upstream(*upstream, canonical, std::move(password));
   if (!asked) co_return asked.error();
+  // Refused only here, so that a removed user's wrong password takes as long as anybody's.
+  if (*removed) co_return wrong();
   control::User user;
   user.name = canonical;
   user.upstream = *upstream;

@@ -27,7 +27,7 @@ struct Listen {
 };
 
 struct Address {
-  std::string scheme;  // imap, imaps, pop3, pop3s, lmtp
+  std::string scheme;  // imap, imaps, pop3, pop3s, lmtp, sieve
   std::string host;
   uint16_t port = 0;
 };
@@ -47,10 +47,12 @@ struct UpstreamAdmin {
 struct Upstream {
   std::string name;
   std::optional<Address> imap, pop3, lmtp;
+  std::optional<Address> sieve;  // ManageSieve; absent: looked for at the IMAP host's port 4190
   UpstreamTls tls;
   std::optional<UpstreamAdmin> admin;
-  uint32_t max_sessions = 0, max_migration = 20, max_per_user = 3;  // 0: no limit
-  bool compress = false;                                            // COMPRESS=DEFLATE: only on slow paths
+  // Connections of this node at once, all together, those for migration, those of one user. 0: no limit.
+  uint32_t max_sessions = 0, max_migration = 20, max_per_user = 3;
+  bool compress = false;  // COMPRESS=DEFLATE: only on slow paths
 };
 
 struct Canonical {

@@ -40,6 +40,26 @@ asio::any_io_executor Registry::core_of(const std::string& user) const {
   return services_.cores[std::hash<std::string>{}(user) % services_.cores.size()];
 }
 
+std::shared_ptr<UpstreamBudget> Registry::budget_of(const config::Upstream& upstream) {
+  UpstreamBudget::Limits limits;
+  limits.connections = upstream.max_sessions;
+  limits.migration = upstream.max_migration;
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<UpstreamBudget>& budget = budgets_[upstream.name];
+  if (!budget) budget = std::make_shared<UpstreamBudget>(limits);
+  return budget;
+}
+
+bool Registry::admin_has_no_inbox(const std::string& upstream) const {
+  const std::lock_guard lock(mutex_);
+  return admins_without_inbox_.contains(upstream);
+}
+
+void Registry::note_admin_has_no_inbox(const std::string& upstream) {
+  const std::lock_guard lock(mutex_);
+  admins_without_inbox_.insert(upstream);
+}
+
 awaitable<Result<UserAccountPtr>> Registry::open(std::string user, std::string password) {
   std::shared_ptr<Slot> slot;
   {

@@ -6,12 +6,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "gateway/config/config.h"
 #include "gateway/control/control.h"
 #include "gateway/source/account.h"
+#include "gateway/source/upstream_budget.h"
 #include "quirks/rules.h"
 #include "storage/env.h"
 #include "wire/net/asio.h"
@@ -41,6 +43,13 @@ class Registry {
   // The core that owns the user's account: a pure function of the name.
   asio::any_io_executor core_of(const std::string& user) const;
 
+  // The connections that this node may have at the upstream; one object each, made when first asked for. Any thread.
+  std::shared_ptr<UpstreamBudget> budget_of(const config::Upstream& upstream);
+
+  // What a proof of identity has found out about an upstream's administrator, as long as the process lives. Any thread.
+  bool admin_has_no_inbox(const std::string& upstream) const;
+  void note_admin_has_no_inbox(const std::string& upstream);
+
   // Opens the account on its core, or joins those who have it open. May be awaited on any core; resumes on the
   // caller's. `password`: what the user just logged in with, kept in memory while sessions live, for upstreams that
   // know no admin. Errc::not_found: no such user. Errc::unavailable: its placement cannot be read (I2).
@@ -68,9 +77,11 @@ class Registry {
   std::shared_ptr<Slot> find(const std::string& user);
 
   Services& services_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   bool closing_ = false;
   std::map<std::string, std::shared_ptr<Slot>> slots_;
+  std::map<std::string, std::shared_ptr<UpstreamBudget>> budgets_;
+  std::set<std::string> admins_without_inbox_;
 };
 
 }  // namespace gateway::source

@@ -33,7 +33,7 @@ UpstreamAuthority::UpstreamAuthority(Copy& copy, Services& services, asio::any_i
       upstream_(upstream),
       user_(std::move(user)),
       link_(
-          core, [this] { return connect(); }, upstream.max_per_user),
+          core, [this] { return connect(); }, upstream.max_per_user, services.registry->budget_of(upstream)),
       tasks_(core,
              [this](const std::string& task, std::exception_ptr error) {
                services_.warn(user_, task + ": " + wire::net::describe(error));
@@ -84,7 +84,7 @@ void UpstreamAuthority::unlock_mailbox(MailboxKey key) {
 }
 
 awaitable<Result<UpstreamAuthority::Examined>> UpstreamAuthority::examine(std::string name) {
-  auto lease = co_await link_.prefer(name, false);
+  auto lease = co_await link_.prefer(name, false, job_use());
   if (!lease) co_return lease.error();
   wire::imap::cmd::Select request;
   request.examine = examine_keeps_uid_validity_;
@@ -172,7 +172,7 @@ awaitable<Result<std::vector<bool>>> UpstreamAuthority::unchanged(const std::vec
     }
   }
   if (by_listing.empty()) co_return out;
-  auto lease = co_await link_.any();
+  auto lease = co_await link_.any(job_use());
   if (!lease) co_return lease.error();
   for (size_t at = 0; at < by_listing.size(); at += window) {
     std::vector<std::unique_ptr<Question>> asked;
@@ -253,7 +253,9 @@ awaitable<void> UpstreamAuthority::watch_loop(std::weak_ptr<Mailbox> weak, std::
       imapc::Connection* connection = &**lease;
       wire::net::TaskGroup ender(core_, nullptr);
       ender.spawn("end of watch", end_of_watch(self, token, connection));
+      lease->set_idling(true);
       auto idled = co_await (*lease)->idle();
+      lease->set_idling(false);
       ender.cancel_all();
       co_await ender.join();
       (*lease)->set_observer(nullptr);

@@ -29,8 +29,45 @@ constexpr wire::net::Timeout patience{30'000};  // for a line to become free
 
 }  // namespace
 
-UpstreamLink::UpstreamLink(asio::any_io_executor core, Connect connect, size_t max_lines)
-    : connect_(std::move(connect)), max_lines_(max_lines == 0 ? SIZE_MAX : max_lines), freed_(std::move(core)) {}
+UpstreamLink::UpstreamLink(asio::any_io_executor core, Connect connect, size_t max_lines,
+                           std::shared_ptr<UpstreamBudget> budget)
+    : core_(core),
+      connect_(std::move(connect)),
+      budget_(std::move(budget)),
+      max_lines_(max_lines == 0 ? SIZE_MAX : max_lines),
+      freed_(std::move(core)) {
+  reopen();
+}
+
+void UpstreamLink::reopen() {
+  closed_ = false;
+  if (budget_ && !keeper_) keeper_ = budget_->keeps_idle(core_, [this] { shed(); });
+}
+
+void UpstreamLink::note_resting() {
+  if (!keeper_) return;
+  keeper_->resting = static_cast<size_t>(
+      std::count_if(lines_.begin(), lines_.end(), [](const Line& l) { return !l.busy || l.idling; }));
+}
+
+// A session of another user waits: what rests here goes first, then an IDLE, whose mailbox is polled from then on.
+void UpstreamLink::shed() {
+  if (!budget_->sessions_wait()) return;
+  Line* oldest = nullptr;
+  for (Line& line : lines_) {
+    if (!line.busy && (!oldest || line.used < oldest->used)) oldest = &line;
+  }
+  if (oldest) {
+    oldest->connection->close();
+    drop_dead();
+    return;
+  }
+  for (Line& line : lines_) {
+    if (!line.idling) continue;
+    line.connection->stop_idle();
+    return;
+  }
+}
 
 void UpstreamLink::forget(std::list<Line>::iterator it) {
   commands_of_dead_ += it->connection->commands_sent();
@@ -43,6 +80,7 @@ void UpstreamLink::drop_dead() {
     if (!it->busy && !it->connection->is_open()) forget(it);
     it = next;
   }
+  note_resting();
 }
 
 UpstreamLink::Line* UpstreamLink::pick(const std::string& mailbox, bool writable) {
@@ -60,7 +98,17 @@ UpstreamLink::Line* UpstreamLink::pick(const std::string& mailbox, bool writable
   return nullptr;
 }
 
-awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, bool writable, bool must_leave_one) {
+awaitable<Result<UpstreamBudget::Place>> UpstreamLink::place(Use use, bool may_wait) {
+  UpstreamBudget::Place out;
+  if (!budget_ || budget_->try_take(use, out)) co_return std::move(out);
+  if (!may_wait) co_return Failure(Errc::limit, "the upstream's connections are all in use");
+  wire::net::Timeout wait = patience;
+  if (use == Use::migration) wait = wire::net::no_timeout;
+  co_return co_await budget_->take(use, wait);
+}
+
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, bool writable, bool must_leave_one,
+                                                          Use use) {
   const uint64_t born = generation_;
   for (;;) {
     if (closed_ || generation_ != born) {
@@ -74,24 +122,34 @@ awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, b
       co_return Failure(Errc::limit, "no connection to the old server is left to wait on");
     }
     if (Line* line = pick(mailbox, writable)) {
-      line->busy = true;
-      line->used = ++clock_;
-      co_return Lease(this, line);
+      if (line->place.change_use(use)) {
+        line->busy = true;
+        line->used = ++clock_;
+        note_resting();
+        co_return Lease(this, line);
+      }
+      // A session's connection that migration may not have now: it waits its turn without one.
+      line->connection->close();
+      drop_dead();
     }
     if (lines_.size() + connecting_ < max_lines_) {
+      Result<UpstreamBudget::Place> granted = UpstreamBudget::Place();
       Result<std::unique_ptr<imapc::Connection>> made = Failure(Errc::internal, "");
       {
         Connecting counted(*this);
-        made = co_await connect_();
+        granted = co_await place(use, !must_leave_one);
+        if (!granted) co_return granted.error();
+        if (!closed_ && generation_ == born) made = co_await connect_();
       }
-      if (!made) co_return made.error();
       if (closed_ || generation_ != born) {
         // The account got another owner meanwhile: what was to be asked here may not be asked any more.
-        (*made)->close();
+        if (made) (*made)->close();
         continue;
       }
+      if (!made) co_return made.error();
       lines_.emplace_back();
       Line& line = lines_.back();
+      line.place = std::move(*granted);
       line.connection = std::move(*made);
       line.busy = true;
       line.used = ++clock_;
@@ -102,17 +160,17 @@ awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, b
   }
 }
 
-awaitable<Result<UpstreamLink::Lease>> UpstreamLink::any() { return take(std::string(), false, false); }
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::any(Use use) { return take(std::string(), false, false, use); }
 
-awaitable<Result<UpstreamLink::Lease>> UpstreamLink::prefer(std::string mailbox, bool writable) {
-  return take(std::move(mailbox), writable, false);
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::prefer(std::string mailbox, bool writable, Use use) {
+  return take(std::move(mailbox), writable, false, use);
 }
 
-awaitable<Result<UpstreamLink::Lease>> UpstreamLink::spare() { return take(std::string(), false, true); }
+awaitable<Result<UpstreamLink::Lease>> UpstreamLink::spare() { return take(std::string(), false, true, Use::session); }
 
 void UpstreamLink::give_back(Line* line) {
-  line->busy = false;
-  if (closed_) line->connection->close();
+  line->busy = line->idling = false;
+  if (closed_ || (budget_ && budget_->sessions_wait())) line->connection->close();
   drop_dead();
   freed_.notify_all();
 }
@@ -128,13 +186,16 @@ void UpstreamLink::fence() {
 
 awaitable<void> UpstreamLink::close() {
   fence();
+  keeper_.reset();
   std::vector<std::unique_ptr<imapc::Connection>> idle;
+  std::vector<UpstreamBudget::Place> places;  // until the goodbyes are said
   for (auto it = lines_.begin(); it != lines_.end();) {
     auto next = std::next(it);
     if (it->busy) {
       it->connection->close();
     } else {
       idle.push_back(std::move(it->connection));
+      places.push_back(std::move(it->place));
       commands_of_dead_ += idle.back()->commands_sent();
       lines_.erase(it);
     }
