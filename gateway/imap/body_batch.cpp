@@ -15,6 +15,11 @@ constexpr uint64_t max_ahead = 64 << 20;    // and their octets
 constexpr uint64_t stream_above = 1 << 20;  // a bigger message that is only sent is never held whole
 
 Result<void> load(LoadedBody& body, const BodyBatch& batch) {
+  if (body.header) {
+    body.bytes = MessageBytes(*body.header);
+    body.scan = wire::mail::scan(body.bytes.view());
+    return {};
+  }
   if (batch.needs.header && !(batch.needs.stream && body.size <= stream_above)) {
     auto header = MessageBytes::load_header(*body.reader);
     if (!header) return header.error();
@@ -50,6 +55,7 @@ awaitable<void> BodyLoader::ensure() {
   UidSet missing;
   uint64_t bytes = 0;
   failed_.clear();
+  headers_.clear();
   const size_t end = std::min(indexes_.size(), at_ + window_);
   for (ensured_ = at_; ensured_ < end && bytes < max_ahead; ++ensured_) {
     const View::Now now = view.now(indexes_[ensured_], s_.newest());
@@ -60,6 +66,10 @@ awaitable<void> BodyLoader::ensure() {
   }
   window_ = std::min<size_t>(window_ * 2, max_window);
   if (missing.empty()) co_return;
+  if (needs_.header && !needs_.scan && !needs_.stream) {
+    co_await ask_headers(missing);
+    if (missing.empty()) co_return;
+  }
   auto outcome = co_await s_.account().ensure_content(s_.selected()->box, missing);
   if (outcome) {
     for (auto& f : outcome->failed) failed_.emplace(f.uid, std::move(f.why));
@@ -68,10 +78,27 @@ awaitable<void> BodyLoader::ensure() {
   }
 }
 
+// Only the header is looked at: it comes alone (decision 3). What is not given so stays missing.
+awaitable<void> BodyLoader::ask_headers(UidSet& missing) {
+  auto given = co_await s_.account().headers(s_.selected()->box, missing);
+  if (!given || given->headers.empty()) co_return;
+  headers_ = std::move(given->headers);
+  UidSet rest;
+  missing.for_each([&](Uid uid) {
+    if (!headers_.contains(uid)) rest.add(uid);
+  });
+  missing = std::move(rest);
+}
+
 void BodyLoader::open(LoadedBody& body) {
   const View::Now now = s_.selected()->view.now(body.shown_index, s_.newest());
   const auto& name = now.in->message(now.index).body;
   if (!name) {
+    if (auto alone = headers_.find(body.uid); alone != headers_.end()) {
+      body.header = alone->second;
+      body.size = body.header->size();
+      return;
+    }
     body.expunged = now.expunged;
     auto why = failed_.find(body.uid);
     body.failed = why != failed_.end() ? why->second : Failure(Errc::unavailable, "The message is not there");

@@ -9,6 +9,7 @@
 
 #include "gateway/imap/message_bytes.h"
 #include "gateway/imap/session.h"
+#include "gateway/source/header_cache.h"
 #include "wire/mail/part.h"
 
 namespace gateway::imap {
@@ -24,6 +25,7 @@ struct LoadedBody {
   Uid uid;
   std::shared_ptr<storage::BodyReader> reader;  // shared with a read under way on the pool
   uint64_t size = 0;
+  source::HeaderBytes header;  // the header alone, where the content is not in the copy and is not needed
   MessageBytes bytes;
   bool complete = false;         // `bytes` is the whole message
   wire::mail::MessageScan scan;  // of `bytes`
@@ -52,13 +54,15 @@ class BodyLoader {
 
  private:
   awaitable<void> ensure();
+  awaitable<void> ask_headers(UidSet& missing);
   void open(LoadedBody& body);
 
   Session& s_;
   const std::vector<uint32_t>& indexes_;
   const BodyNeeds needs_;
   size_t at_ = 0, ensured_ = 0, window_ = 64;
-  std::unordered_map<Uid, Failure> failed_;  // of the window
+  std::unordered_map<Uid, Failure> failed_;               // of the window
+  std::unordered_map<Uid, source::HeaderBytes> headers_;  // the same
 };
 
 }  // namespace gateway::imap

@@ -17,6 +17,7 @@ class MessageBytes {
   static constexpr uint64_t in_memory = 4 << 20;
 
   MessageBytes() = default;
+  explicit MessageBytes(std::string text) : text_(std::move(text)) {}
   MessageBytes(MessageBytes&& other) noexcept;
   MessageBytes& operator=(MessageBytes&& other) noexcept;
   ~MessageBytes();

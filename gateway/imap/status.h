@@ -9,6 +9,9 @@ namespace gateway::imap {
 // Asks the account and writes "* STATUS ..." of one mailbox.
 awaitable<Result<void>> write_status(Session& s, std::string name, wire::imap::StatusItems items);
 
+// The same of a status that is known already.
+void write_status(Session& s, std::string name, wire::imap::StatusItems items, const source::MailboxStatus& status);
+
 // What this server cannot answer: items of extensions that it does not advertise.
 bool unsupported_items(wire::imap::StatusItems items);
 

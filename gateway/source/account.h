@@ -73,6 +73,8 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
 
   // The numbers a STATUS gives, brought up to date first.
   virtual awaitable<Result<MailboxStatus>> status(std::string name) = 0;
+  // Of many, asked of the owner together; the results correspond to the names.
+  virtual awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names) = 0;
 
   // --- changes; each returns when the owner has it and it is durable here. Errc::unavailable while frozen for too
   // long.
@@ -89,6 +91,8 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   // Brings the content of these messages into the copy, pipelined. Those that the owner cannot give are in `failed`,
   // each with its own reason: one message's problem stays its own.
   virtual awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) = 0;
+  // The headers of messages whose content is not in the copy, without bringing that: for ENVELOPE and the like.
+  virtual awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) = 0;
   // A message that ensure_content() brought. Blocking reads: use it on the pool, or for small ones on the core.
   virtual Result<storage::BodyReader> open_body(const storage::Sha256& name) const = 0;
 

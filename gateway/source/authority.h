@@ -34,6 +34,10 @@ class Authority {
   virtual awaitable<Result<CopyOutcome>> copy(MailboxPtr from, UidSet uids, std::string to, bool move) = 0;
   virtual awaitable<Result<AppendOutcome>> append(std::string name, AppendItem item) = 0;
   virtual awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) = 0;
+  // Headers alone, of messages whose content is not in the copy. None: the content is to be asked for.
+  virtual awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) = 0;
+  // Which of these mailboxes are in the copy as the owner has them now; as few round trips as can be.
+  virtual awaitable<Result<std::vector<bool>>> up_to_date(std::vector<std::string> names) = 0;
 
   // Ends connections and background tasks. Idempotent.
   virtual awaitable<void> close() = 0;

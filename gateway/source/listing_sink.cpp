@@ -18,6 +18,12 @@ Listed listed(const imapc::FetchItem& item) {
   return out;
 }
 
+void FlagSink::on_message(const imapc::FetchItem& item) {
+  if (!item.uid) return;
+  uids.add(*item.uid);
+  if (item.flags) messages.push_back(listed(item));
+}
+
 ListingSink::ListingSink(Importer& importer, storage::BodyWriter* writer,
                          std::function<void(const ImportCounts&)> on_counts)
     : importer_(importer), writer_(writer), on_counts_(std::move(on_counts)) {}

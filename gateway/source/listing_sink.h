@@ -12,6 +12,14 @@ namespace gateway::source {
 // What a FETCH reply says of a message, without its body.
 Listed listed(const imapc::FetchItem& item);
 
+// Flags kept in memory, until it is certain that they belong to the mailbox we know, or to learn who is still there.
+class FlagSink final : public imapc::FetchSink {
+ public:
+  void on_message(const imapc::FetchItem& item) override;
+  std::vector<Listed> messages;  // those whose flags were told
+  UidSet uids;                   // all that were named
+};
+
 class ListingSink final : public imapc::FetchSink {
  public:
   // All outlive the command. `writer` null: no bodies are asked.

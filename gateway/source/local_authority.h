@@ -23,6 +23,8 @@ class LocalAuthority final : public Authority {
   awaitable<Result<CopyOutcome>> copy(MailboxPtr from, UidSet uids, std::string to, bool move) override;
   awaitable<Result<AppendOutcome>> append(std::string name, AppendItem item) override;
   awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<std::vector<bool>>> up_to_date(std::vector<std::string> names) override;
   awaitable<void> close() override;
 
  private:

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "storage/body.h"
@@ -92,6 +93,11 @@ struct ContentOutcome {
   };
   std::vector<Failed> failed;
   uint64_t fetched = 0, bytes = 0;  // that came from upstream
+};
+
+// What the owner could give of messages' headers alone; of the others the whole content is to be asked for.
+struct HeaderOutcome {
+  std::unordered_map<Uid, std::shared_ptr<const std::string>> headers;
 };
 
 }  // namespace gateway::source

@@ -11,6 +11,7 @@
 
 #include "gateway/source/apply_queue.h"
 #include "gateway/source/authority.h"
+#include "gateway/source/header_cache.h"
 #include "gateway/source/importer.h"
 #include "gateway/source/namespaces.h"
 #include "gateway/source/registry.h"
@@ -42,6 +43,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<CopyOutcome>> copy(MailboxPtr from, UidSet uids, std::string to, bool move) override;
   awaitable<Result<AppendOutcome>> append(std::string name, AppendItem item) override;
   awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<std::vector<bool>>> up_to_date(std::vector<std::string> names) override;
   awaitable<void> close() override;
 
   // What the user logged in with; for upstreams without an admin.
@@ -69,6 +72,8 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<Inventory>> observe_source();
   // Connections may be made again after close(): for a look at the source once it is no longer the authority.
   void reopen() { link_.reopen(); }
+  // While clients wait for a job (a freeze), it is served like a session.
+  void set_urgent(bool yes) { urgent_ = yes; }
   // Whether what the source says may change the copy: only while it is the authority (I6). Taking it away breaks every
   // connection at once, so that nothing asked before can be applied after.
   void set_authoritative(bool yes);
@@ -89,7 +94,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   // Whether the copy holds every body of that mailbox's messages.
   bool has_all_content(const std::string& name) const;
 
-  awaitable<Result<UpstreamLink::Lease>> lease() { return link_.any(); }
+  awaitable<Result<UpstreamLink::Lease>> lease() { return link_.any(job_use()); }
   // A fresh EXAMINE on a free connection, for verify.
   struct Examined {
     UpstreamLink::Lease lease;
@@ -139,7 +144,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   awaitable<Result<Inventory>> list(imapc::Connection& c, bool with_status);
   TreePlan plan_for(const Inventory& seen) const;
   Result<void> apply_tree(const Inventory& seen);
-  awaitable<Result<Inventory>> observe_tree(bool with_status);
+  awaitable<Result<Inventory>> observe_tree(bool with_status, UpstreamLink::Use use);
 
   awaitable<Result<void>> leave(UpstreamLink::Lease& lease, std::string name);
 
@@ -158,7 +163,9 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   static storage::SyncCursor cursor_of(const imapc::Selected& now);
 
   // Content (upstream_content.cpp).
-  awaitable<Result<UpstreamLink::Lease>> selected(storage::MailboxInfo info, bool writable);
+  UpstreamLink::Use job_use() const { return urgent_ ? UpstreamLink::Use::session : UpstreamLink::Use::migration; }
+  awaitable<Result<UpstreamLink::Lease>> selected(storage::MailboxInfo info, bool writable,
+                                                  UpstreamLink::Use use = UpstreamLink::Use::session);
   awaitable<Result<std::vector<ContentOutcome::Failed>>> fetch_bodies(UpstreamLink::Lease& lease, Importer& in,
                                                                       UidSet uids, OnCounts on_counts);
   class ContentClaim;
@@ -190,6 +197,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   std::string login_password_;
   UpstreamLink link_;
   ApplyQueue queue_;
+  HeaderCache headers_{1 << 20};
   wire::net::TaskGroup tasks_;
   wire::net::Event content_done_;
   std::set<wire::base::MailboxKey> content_busy_;  // bodies of these are being fetched
@@ -204,6 +212,7 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   bool select_tells_uid_next_ = true;
   bool examine_keeps_uid_validity_ = true;
   bool authoritative_ = true;
+  bool urgent_ = false;
 };
 
 }  // namespace gateway::source

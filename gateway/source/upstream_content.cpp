@@ -89,8 +89,9 @@ awaitable<Result<std::vector<ContentOutcome::Failed>>> UpstreamAuthority::fetch_
 }
 
 // A connection that has the mailbox of that name selected, and it is the one that the copy knows.
-awaitable<Result<UpstreamLink::Lease>> UpstreamAuthority::selected(MailboxInfo info, bool writable) {
-  auto lease = co_await link_.prefer(info.name, writable);
+awaitable<Result<UpstreamLink::Lease>> UpstreamAuthority::selected(MailboxInfo info, bool writable,
+                                                                   UpstreamLink::Use use) {
+  auto lease = co_await link_.prefer(info.name, writable, use);
   if (!lease) co_return lease.error();
   UpstreamLink::Line& line = lease->line();
   if (line.selected == info.name && (line.writable || !writable)) co_return std::move(*lease);
@@ -177,7 +178,7 @@ awaitable<Result<void>> UpstreamAuthority::fill_first(MailboxInfo info, Filled& 
   ImportCounts before;
   do {
     MailboxLock lock = co_await lock_mailbox(info.key);
-    auto lease = co_await link_.prefer(info.name, false);
+    auto lease = co_await link_.prefer(info.name, false, job_use());
     if (!lease) co_return lease.error();
     ApplyQueue::Observation asked(queue_);
     if (lease->line().selected != info.name || !cursor) {
@@ -284,7 +285,7 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::fill(std::string
     if (auto ok = co_await fill_first(*info, out, on_counts); !ok) co_return ok.error();
   } else {
     MailboxLock lock = co_await lock_mailbox(info->key);
-    auto lease = co_await link_.prefer(name, false);
+    auto lease = co_await link_.prefer(name, false, job_use());
     if (!lease) co_return lease.error();
     Options options;
     auto climbed = co_await climb(*lease, *info, options);
@@ -308,7 +309,7 @@ awaitable<Result<void>> UpstreamAuthority::fill_content(Filled& out, OnCounts on
   if (!now) co_return Result<void>();
   UidSet wanted = without_body(*now, copy_.store());
   if (wanted.empty()) co_return Result<void>();
-  auto lease = co_await selected(now->info(), false);
+  auto lease = co_await selected(now->info(), false, job_use());
   if (!lease) co_return lease.error();
   ApplyQueue::Observation asked(queue_);
   Importer in(copy_, asked, out.key, now->info().mode == storage::ModSeqMode::mirror, authoritative_);

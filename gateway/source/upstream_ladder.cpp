@@ -23,15 +23,6 @@ SequenceSet everything() {
   return all;
 }
 
-// Flags only, kept until it is certain that they belong to the mailbox we know (its UIDVALIDITY is checked first).
-class Collected final : public imapc::FetchSink {
- public:
-  void on_message(const imapc::FetchItem& item) override {
-    if (item.uid && item.flags) messages.push_back(listed(item));
-  }
-  std::vector<Listed> messages;
-};
-
 }  // namespace
 
 Fetch UpstreamAuthority::flag_listing(const imapc::Connection& c, SequenceSet set) const {
@@ -159,14 +150,12 @@ awaitable<Result<void>> UpstreamAuthority::expunge_missing(UpstreamLink::Lease& 
     if (!in.seen().contains((*now)->uid(i))) missing.add((*now)->uid(i));
   }
   if (missing.empty()) co_return Result<void>();
-  Collected again;
+  FlagSink again;
   auto call = lease->uid_fetch(flag_listing(*lease, SequenceSet::of(missing)), again);
   if (auto ok = co_await call.get(); !ok) co_return ok.error();
-  UidSet still;
-  for (const Listed& m : again.messages) still.add(m.uid);
   UidSet gone;
   missing.for_each([&](Uid uid) {
-    if (!still.contains(uid)) gone.add(uid);
+    if (!again.uids.contains(uid)) gone.add(uid);
   });
   co_return in.expunge(gone, modseq);
 }
@@ -207,7 +196,7 @@ awaitable<Result<UpstreamAuthority::Filled>> UpstreamAuthority::climb(UpstreamLi
   }
   Selecting selecting = start_select(lease, info.name, request);
   // A source without CONDSTORE is asked for its flags in the same packet: one round trip for a warm mailbox.
-  Collected collected;
+  FlagSink collected;
   std::optional<imapc::Call<imapc::Nothing>> listing;
   if (warm && !by_number && cursor->exists != 0) {
     listing.emplace(lease->uid_fetch(flag_listing(*lease, everything()), collected));

@@ -177,8 +177,9 @@ Result<void> UpstreamAuthority::apply_tree(const Inventory& seen) {
   return {};
 }
 
-awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_tree(bool with_status) {
-  auto lease = co_await link_.any();
+awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_tree(bool with_status,
+                                                                                UpstreamLink::Use use) {
+  auto lease = co_await link_.any(use);
   if (!lease) co_return lease.error();
   if (auto ok = co_await learn_namespaces(**lease); !ok) co_return ok.error();
   auto seen = co_await list(**lease, with_status);
@@ -194,23 +195,23 @@ awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_tree(
 }
 
 awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::inventory() {
-  auto seen = co_await observe_tree(true);
-  if (!seen && is_broken(seen.error())) seen = co_await observe_tree(true);
+  auto seen = co_await observe_tree(true, job_use());
+  if (!seen && is_broken(seen.error())) seen = co_await observe_tree(true, job_use());
   if (!seen) co_return seen.error();
   if (auto ok = co_await copy_.durable(copy_.store().appended()); !ok) co_return ok.error();
   co_return seen;
 }
 
 awaitable<Result<UpstreamAuthority::Inventory>> UpstreamAuthority::observe_source() {
-  auto lease = co_await link_.any();
+  auto lease = co_await link_.any(job_use());
   if (!lease) co_return lease.error();
   if (auto ok = co_await learn_namespaces(**lease); !ok) co_return ok.error();
   co_return co_await list(**lease, true);
 }
 
 awaitable<Result<void>> UpstreamAuthority::refresh_tree() {
-  auto seen = co_await observe_tree(false);
-  if (!seen && is_broken(seen.error())) seen = co_await observe_tree(false);
+  auto seen = co_await observe_tree(false, UpstreamLink::Use::session);
+  if (!seen && is_broken(seen.error())) seen = co_await observe_tree(false, UpstreamLink::Use::session);
   if (!seen) co_return seen.error();
   co_return co_await copy_.durable(copy_.store().appended());
 }

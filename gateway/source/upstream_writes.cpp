@@ -16,17 +16,6 @@ using wire::imap::cmd::Fetch;
 
 namespace {
 
-class Seen final : public imapc::FetchSink {
- public:
-  void on_message(const imapc::FetchItem& item) override {
-    if (!item.uid) return;
-    uids.add(*item.uid);
-    if (item.flags) messages.push_back(listed(item));
-  }
-  UidSet uids;
-  std::vector<Listed> messages;
-};
-
 UidSet present(const storage::MailboxSnapshot& now, const UidSet& uids) {
   UidSet out;
   for (const auto& range : uids.ranges()) {
@@ -113,7 +102,7 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
     if (!in.seen().contains(uid) && !out.modified.contains(uid)) silent.add(uid);
   });
   if (!silent.empty()) {
-    Seen rest;
+    FlagSink rest;
     auto asking = (*lease)->uid_fetch(flag_listing(**lease, SequenceSet::of(silent)), rest);
     if (auto ok = co_await asking.get(); !ok) co_return ok.error();
     for (Listed& m : rest.messages) {
@@ -141,7 +130,7 @@ awaitable<Result<StoreOutcome>> UpstreamAuthority::store(MailboxPtr box, UidSet 
 // Which of the doomed are gone now: the expunge was the first observation, this listing is the second.
 awaitable<Result<UidSet>> UpstreamAuthority::gone_after(UpstreamLink::Lease& lease, MailboxInfo info, UidSet doomed,
                                                         const ApplyQueue::Ticket& ticket) {
-  Seen still;
+  FlagSink still;
   auto asking = lease->uid_fetch(flag_listing(*lease, SequenceSet::of(doomed)), still);
   if (auto ok = co_await asking.get(); !ok) co_return ok.error();
   UidSet gone;

@@ -149,10 +149,10 @@ awaitable<Result<void>> UserAccount::refresh(MailboxPtr box) {
 
 std::shared_ptr<void> UserAccount::watch_owner(MailboxPtr box) { return authority_ ? authority_->watch(box) : nullptr; }
 
-awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
-  auto box = co_await open(std::move(name), false);
-  if (!box) co_return box.error();
-  const MailboxSnapshotPtr& now = (*box)->current();
+namespace {
+
+MailboxStatus status_from(const Mailbox& box) {
+  const MailboxSnapshotPtr& now = box.current();
   const MailboxInfo& info = now->info();
   MailboxStatus out;
   out.messages = now->size();
@@ -166,6 +166,46 @@ awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
     if ((flags & wire::base::seen) == 0) ++out.unseen;
     if ((flags & wire::base::deleted) != 0) ++out.deleted;
     out.size += now->message(i).size;
+  }
+  return out;
+}
+
+}  // namespace
+
+awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
+  auto box = co_await open(std::move(name), false);
+  if (!box) co_return box.error();
+  co_return status_from(**box);
+}
+
+awaitable<std::vector<Result<MailboxStatus>>> UserAccount::status_of(std::vector<std::string> names) {
+  std::vector<Result<MailboxStatus>> out;
+  std::vector<bool> fresh(names.size(), false);
+  AuthorityPtr authority = authority_;
+  if (authority && owner() == Owner::upstream && names.size() > 1) {
+    std::vector<std::string> at_source;
+    for (const std::string& name : names) {
+      auto mapped = to_source(name);
+      at_source.push_back(mapped ? std::move(*mapped) : std::string());
+    }
+    auto told = co_await authority->up_to_date(std::move(at_source));
+    // What the account was handed over meanwhile says nothing; each is then asked for by itself.
+    if (told && authority == authority_) fresh = std::move(*told);
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const MailboxInfo* info = fresh[i] ? copy_.tree()->find(names[i]) : nullptr;
+    if (!info) {
+      auto asked = co_await status(names[i]);
+      out.push_back(std::move(asked));
+      continue;
+    }
+    const MailboxKey key = info->key;
+    auto box = co_await copy_.open(key);
+    if (box) {
+      out.emplace_back(status_from(**box));
+    } else {
+      out.emplace_back(box.error());
+    }
   }
   co_return out;
 }
@@ -287,6 +327,11 @@ awaitable<Result<ContentOutcome>> UserAccount::ensure_content(MailboxPtr box, Ui
   co_return done;
 }
 
+awaitable<Result<HeaderOutcome>> UserAccount::headers(MailboxPtr box, UidSet uids) {
+  FAIRLEAD_AUTHORITY_OR_FAIL(authority);
+  co_return co_await authority->headers(std::move(box), std::move(uids));
+}
+
 #undef FAIRLEAD_AUTHORITY_OR_FAIL
 
 Result<storage::BodyReader> UserAccount::open_body(const storage::Sha256& name) const {
@@ -298,6 +343,7 @@ awaitable<bool> UserAccount::freeze(control::State state, control::Placement pla
   user_.state = state;
   user_.placement = placement;
   gate_.shut();
+  if (source_) source_->set_urgent(true);
   co_return co_await gate_.drained(patience);
 }
 
@@ -309,7 +355,10 @@ awaitable<bool> UserAccount::hold_writes(std::chrono::milliseconds patience) {
 awaitable<Result<void>> UserAccount::settle(control::State state, control::Placement placement) {
   const Owner before = user_.placement.owner;
   // First of all: nothing that was asked of the old owner may be applied from here on (I6).
-  if (source_) source_->set_authoritative(placement.owner != Owner::local);
+  if (source_) {
+    source_->set_authoritative(placement.owner != Owner::local);
+    source_->set_urgent(false);
+  }
   if (placement.epoch > copy_.store().epoch()) {
     if (auto ok = copy_.store().raise_epoch(placement.epoch); !ok) co_return ok.error();
   }

@@ -46,6 +46,7 @@ class UserAccount final : public MailAccount {
   awaitable<Result<void>> refresh(MailboxPtr box) override;
   std::shared_ptr<void> watch_owner(MailboxPtr box) override;
   awaitable<Result<MailboxStatus>> status(std::string name) override;
+  awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names) override;
   Uid claim_recent(MailboxPtr box) override;
   awaitable<Result<StoreOutcome>> store(MailboxPtr box, UidSet uids, FlagChange change,
                                         std::optional<ModSeq> unchanged_since) override;
@@ -54,6 +55,7 @@ class UserAccount final : public MailAccount {
   awaitable<Result<CopyOutcome>> copy(MailboxPtr from, UidSet uids, std::string to, bool move) override;
   awaitable<Result<AppendOutcome>> append(std::string name, AppendItem item) override;
   awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override;
+  awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override;
   Result<storage::BodyReader> open_body(const storage::Sha256& name) const override;
 
   // --- for jobs

@@ -112,6 +112,17 @@ class LocalAccount final : public gateway::source::MailAccount {
   awaitable<Result<gateway::source::ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override {
     return authority_.ensure_content(std::move(box), std::move(uids));
   }
+  awaitable<Result<gateway::source::HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override {
+    return authority_.headers(std::move(box), std::move(uids));
+  }
+  awaitable<std::vector<Result<gateway::source::MailboxStatus>>> status_of(std::vector<std::string> names) override {
+    std::vector<Result<gateway::source::MailboxStatus>> out;
+    for (const std::string& name : names) {
+      auto one = co_await status(name);
+      out.push_back(std::move(one));
+    }
+    co_return out;
+  }
   Result<storage::BodyReader> open_body(const storage::Sha256& name) const override {
     return copy_.store().open_body(name);
   }
