@@ -9,36 +9,12 @@
 #include "gateway/admin/render.h"
 #include "gateway/admin/verbs.h"
 #include "gateway/control/secret.h"
-#include "quirks/rules.h"
 
 namespace gateway::admin {
 
 namespace {
 
 namespace json = boost::json;
-
-// Which quirk rules fit what the server showed; those that only watch are marked.
-std::vector<std::string> matching_rules(const config::Config& config, const migrate::ProbeReport& r) {
-  quirks::Evidence seen;
-  seen.upstream = r.upstream;
-  if (const auto it = config.upstreams.find(r.upstream); it != config.upstreams.end() && it->second.imap) {
-    seen.host = it->second.imap->host;
-  }
-  seen.banner = r.banner;
-  for (const auto& [key, value] : r.id) {
-    std::string name = key;
-    for (char& c : name) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    seen.id[name] = value;
-  }
-  seen.capabilities = r.capabilities;
-  if (r.examine_uid_validity_persists) seen.examine_uidvalidity_changes = !*r.examine_uid_validity_persists;
-  const quirks::LoadedRules loaded = quirks::load_rules(config.quirk_rules);
-  quirks::Profile profile = quirks::profile_for(loaded.rules, seen);
-  for (const std::string& id : profile.observed) profile.rules.push_back(id + " (observed)");
-  return profile.rules;
-}
 
 struct Common {
   std::vector<std::string> users;
@@ -127,7 +103,6 @@ awaitable<VerbResult> probe(Context& context, json::object args, Progress&) {
   if (report && at.pop3) pop3 = co_await probe_pop3(at, user, password);
   if (password) control::wipe(*password);
   if (!report) co_return failed(report.error());
-  if (report->rules.empty()) report->rules = matching_rules(context.services.config, *report);
   VerbResult out = render(*report);
   if (pop3) {
     out.text += "  POP3: " + json::serialize(*pop3) + "\n";

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "gateway/migrate/identity.h"
 #include "gateway/migrate/jobs.h"
 #include "gateway/source/upstream_connect.h"
+#include "gateway/source/upstream_quirks.h"
 #include "imapc/list.h"
 
 namespace gateway::migrate {
@@ -70,6 +72,35 @@ awaitable<Result<void>> look_inside(imapc::Connection& c, ProbeReport& report) {
   co_return Result<void>();
 }
 
+// The session that a sync would read with: the administrator's where there is one.
+awaitable<IdentityProof> who_reads(source::Services& services, const config::Upstream& there, std::string user,
+                                   std::optional<std::string> password, imapc::Connection& probing) {
+  if (!password || !there.admin) {
+    co_return co_await prove_identity(services, there, std::move(user), std::nullopt, probing);
+  }
+  std::string nothing;
+  const asio::any_io_executor core = co_await asio::this_coro::executor;
+  auto reading = co_await source::connect_as(services, core, there, user, std::move(nothing));
+  if (!reading) {
+    IdentityProof out;
+    out.evidence = reading.error().describe();
+    co_return out;
+  }
+  IdentityProof out = co_await prove_identity(services, there, std::move(user), std::move(password), **reading);
+  co_await (*reading)->logout();
+  co_return out;
+}
+
+std::vector<std::string> matching_rules(const source::Services& services, const config::Upstream& there,
+                                        const imapc::Connection& c, const ProbeReport& report) {
+  if (!services.rules) return {};
+  quirks::Evidence seen = source::evidence_of(there, c);
+  if (report.examine_uid_validity_persists) seen.examine_uidvalidity_changes = !*report.examine_uid_validity_persists;
+  quirks::Profile profile = quirks::profile_for(services.rules->rules, seen);
+  for (const std::string& id : profile.observed) profile.rules.push_back(id + " (observed)");
+  return profile.rules;
+}
+
 }  // namespace
 
 awaitable<Result<ProbeReport>> probe(source::Services& services, std::string upstream, std::optional<std::string> user,
@@ -115,6 +146,10 @@ awaitable<Result<ProbeReport>> probe(source::Services& services, std::string ups
   report.move = offers.has("MOVE");
   report.tls = c.stream().is_tls();
   if (auto ok = co_await look_inside(c, report); !ok) co_return ok.error();
+  report.rules = matching_rules(services, there, c, report);
+  IdentityProof proof = co_await who_reads(services, there, *user, std::move(password), c);
+  report.is_the_user = proof.is_the_user;
+  report.identity_evidence = std::move(proof.evidence);
   co_await c.logout();
   co_return report;
 }
