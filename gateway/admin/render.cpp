@@ -125,6 +125,7 @@ VerbResult render(const migrate::CutoverReport& r) {
   out.json["user"] = r.user;
   out.json["committed"] = r.committed;
   out.json["refused"] = json_list(r.refused);
+  out.json["not_known"] = json_list(r.not_known);
   out.json["freeze_ms"] = r.freeze_ms;
   out.json["epoch"] = r.epoch;
   if (r.committed) {
@@ -134,6 +135,7 @@ VerbResult render(const migrate::CutoverReport& r) {
     out.text = r.user + ": not moved; the source is still the authority\n";
     for (const std::string& why : r.refused) out.text += "  " + why + "\n";
   }
+  for (const std::string& what : r.not_known) out.text += "  " + what + "\n";
   return out;
 }
 
@@ -173,6 +175,7 @@ VerbResult render(const migrate::ProbeReport& r) {
   out.json["uidvalidity_persists"] = optional_flag(r.uid_validity_persists);
   out.json["examine_uidvalidity_persists"] = optional_flag(r.examine_uid_validity_persists);
   out.json["is_the_user"] = optional_flag(r.is_the_user);
+  out.json["identity_evidence"] = r.identity_evidence;
   out.json["rules"] = json_list(r.rules);
   out.json["not_preservable"] = json_list(r.not_preservable);
 
@@ -187,7 +190,8 @@ VerbResult render(const migrate::ProbeReport& r) {
               ", LIST-STATUS " + yes_no(r.list_status) + ", MOVE " + yes_no(r.move) + "\n";
   out.text += std::string("  UIDVALIDITY persists: ") + yes_no(r.uid_validity_persists) +
               "; between two EXAMINEs: " + yes_no(r.examine_uid_validity_persists) +
-              "; the session is the user: " + yes_no(r.is_the_user) + "\n";
+              "; the session is the user: " + yes_no(r.is_the_user) +
+              (r.identity_evidence.empty() ? "" : " (" + wire::base::escape(r.identity_evidence) + ")") + "\n";
   if (!r.rules.empty()) out.text += "  quirk rules: " + joined(r.rules, ", ") + "\n";
   for (const std::string& n : r.not_preservable) out.text += "  cannot be preserved: " + n + "\n";
   return out;

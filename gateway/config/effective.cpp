@@ -89,6 +89,7 @@ void write_upstream(std::string& out, const Upstream& u) {
   address("imap", u.imap);
   address("pop3", u.pop3);
   address("lmtp", u.lmtp);
+  address("sieve", u.sieve);
   std::string tls = std::string("{ verify = ") + word(u.tls.verify) + ", off = " + word(u.tls.off);
   if (!u.tls.ca_file.empty()) tls += ", ca_file = " + toml_text(u.tls.ca_file);
   line(out, "tls", tls + " }");

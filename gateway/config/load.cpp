@@ -138,6 +138,7 @@ class Loader {
     address(s, "imap", {{"imap", 143}, {"imaps", 993}}, u.imap);
     address(s, "pop3", {{"pop3", 110}, {"pop3s", 995}}, u.pop3);
     address(s, "lmtp", {{"lmtp", 24}}, u.lmtp);
+    address(s, "sieve", {{"sieve", 4190}}, u.sieve);
     if (!u.imap)
       p_.error(s.line(), s.name_of("imap") + " is missing", "add imap = \"imap://HOST\" or \"imaps://HOST\"");
     uint32_t line = 0;

@@ -170,10 +170,12 @@ awaitable<Result<CutoverReport>> cutover_on_core(UserAccountPtr account, std::ve
   }
   auto held_back = co_await not_carried(account);
   if (!held_back) co_return held_back.error();
-  for (const Uncarried& item : *held_back) {
+  report.not_known = std::move(held_back->not_known);
+  for (const Uncarried& item : held_back->held_back) {
     if (std::find(accept.begin(), accept.end(), item.kind) != accept.end()) continue;
     report.refused.push_back(item.what + "; it is not carried: accept its loss with --accept " + item.kind);
   }
+  if (auto why = co_await not_the_user(account)) report.refused.push_back(*why);
   if (auto why = co_await could_not_log_in(account)) report.refused.push_back(*why);
   if (!report.refused.empty()) co_return report;
   if (account->record().state != control::State::tracking) {

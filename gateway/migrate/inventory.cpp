@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/migrate/identity.h"
+#include "gateway/migrate/sieve.h"
 #include "gateway/source/upstream_authority.h"
 
 namespace gateway::migrate {
@@ -10,25 +12,11 @@ using wire::base::Result;
 
 namespace {
 
-// Who has rights in a mailbox beside its owner: "INBOX anna lrs… bert lrs" -> bert. Administrators keep theirs by
-// configuration, so the one who reads for us does not count.
+// Who has rights in a mailbox beside its owner. Administrators keep theirs by configuration, so the one who reads for
+// us does not count.
 std::vector<std::string> others_with_rights(const std::string& acl, const std::string& user, const std::string& admin) {
-  std::vector<std::string> words;
-  std::string word;
-  bool quoted = false;
-  for (char c : acl + ' ') {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ' ' && !quoted) {
-      words.push_back(word);
-      word.clear();
-    } else {
-      word += c;
-    }
-  }
   std::vector<std::string> out;
-  for (size_t i = 1; i + 1 < words.size(); i += 2) {
-    std::string who = words[i];
+  for (std::string& who : with_rights(acl)) {
     if (who == "owner" || who == user || who == admin || who == "administrators" || who.starts_with('-')) continue;
     if (who == "user=" + user || who.starts_with(user + "@")) continue;
     out.push_back(std::move(who));
@@ -43,8 +31,65 @@ struct Asked {
 
 }  // namespace
 
-awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr account) {
-  std::vector<Uncarried> out;
+std::vector<std::string> with_rights(const std::string& acl) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false;
+  for (char c : acl + ' ') {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      words.push_back(word);
+      word.clear();
+    } else {
+      word += c;
+    }
+  }
+  std::vector<std::string> out;
+  for (size_t i = 1; i + 1 < words.size(); i += 2) out.push_back(std::move(words[i]));
+  return out;
+}
+
+awaitable<std::optional<std::string>> not_the_user(source::UserAccountPtr account) {
+  const config::Upstream& upstream = account->services().config.upstreams.at(account->record().upstream);
+  if (!upstream.admin) co_return std::nullopt;
+  auto lease = co_await account->source()->lease();
+  if (!lease) co_return std::nullopt;
+  const IdentityProof proof =
+      co_await prove_identity(account->services(), upstream, account->user(), std::nullopt, **lease);
+  if (proof.is_the_user.value_or(true)) co_return std::nullopt;
+  co_return "the session that reads at the source is not that of '" + account->user() + "' (" + proof.evidence +
+      "): the messages read would be somebody else's; mend [[upstream]] admin, or give the user's own password with "
+      "fairlead user password " +
+      account->user() + " --source";
+}
+
+namespace {
+
+awaitable<void> add_sieve(source::UserAccountPtr account, Inventory& out) {
+  const config::Upstream& upstream = account->services().config.upstreams.at(account->record().upstream);
+  const SieveLook look = co_await look_for_sieve(account->services(), upstream, account->user());
+  const std::string what = wire::base::escape(look.what);
+  switch (look.found) {
+    case SieveLook::Found::script:
+      out.held_back.push_back({"sieve", "the user has an active Sieve script at the source, '" + what + "'"});
+      break;
+    case SieveLook::Found::unknown:
+      out.held_back.push_back({"sieve", "whether the user has a Sieve script at the source is not known: " + what});
+      break;
+    case SieveLook::Found::nobody_answers:
+      out.not_known.push_back("sieve: not known, " + what);
+      break;
+    case SieveLook::Found::no_script:
+      break;
+  }
+}
+
+}  // namespace
+
+awaitable<Result<Inventory>> not_carried(source::UserAccountPtr account) {
+  Inventory report;
+  std::vector<Uncarried>& out = report.held_back;
   auto seen = co_await account->source()->observe_source();
   if (!seen) co_return seen.error();
   const auto readable = [](const source::SourceMailbox& m) { return m.selectable(); };
@@ -104,7 +149,8 @@ awaitable<Result<std::vector<Uncarried>>> not_carried(source::UserAccountPtr acc
       }
     }
   }
-  co_return out;
+  co_await add_sieve(account, report);
+  co_return report;
 }
 
 awaitable<std::optional<std::string>> could_not_log_in(source::UserAccountPtr account) {

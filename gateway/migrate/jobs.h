@@ -60,7 +60,8 @@ awaitable<Result<VerifyReport>> verify(source::Services& services, std::string u
 struct CutoverReport {
   std::string user;
   bool committed = false;
-  std::vector<std::string> refused;  // why, each with its remedy; empty when committed
+  std::vector<std::string> refused;    // why, each with its remedy; empty when committed
+  std::vector<std::string> not_known;  // of the inventory, what the source did not tell
   uint64_t freeze_ms = 0;
   uint64_t epoch = 0;
 };
@@ -89,7 +90,8 @@ struct ProbeReport {
   bool tls = false;
   // What needs a login; absent without one.
   std::optional<bool> uid_validity_persists, examine_uid_validity_persists, is_the_user;
-  std::vector<std::string> rules;  // ids of the quirk rules that match
+  std::string identity_evidence;   // why is_the_user is what it is
+  std::vector<std::string> rules;  // ids of the quirk rules that match; those that only watch are marked "(observed)"
   std::vector<std::string> not_preservable;
 };
 awaitable<Result<ProbeReport>> probe(source::Services& services, std::string upstream, std::optional<std::string> user,

@@ -39,7 +39,8 @@ MAY = {
     "gateway": ["wire", "quirks", "storage", "imapc", "pop3c", "gateway"],
 }
 # probe asks an upstream what it is: it speaks to it as a client, and there is no account and no copy in between.
-ALSO = {"gateway/migrate/probe.cpp": ["imapc"], "gateway/admin/probe_pop3.cpp": ["pop3c"]}
+ALSO = {"gateway/migrate/probe.cpp": ["imapc"], "gateway/migrate/identity.cpp": ["imapc"],
+        "gateway/migrate/sieve.cpp": ["imapc"], "gateway/admin/probe_pop3.cpp": ["pop3c"]}
 ROOTS = ("wire/", "quirks/", "storage/", "imapc/", "pop3c/", "gateway/", "tests/")
 ASIO_FOLDERS = ("wire/net/", "imapc/", "pop3c/", "gateway/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)

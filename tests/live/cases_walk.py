@@ -1,5 +1,6 @@
 """walk - the whole path of one account, on each kind of source."""
 import json
+import socket
 
 import harness
 
@@ -37,6 +38,7 @@ def walk(c, peer):
     told = figures("probe tells what the upstream is", None, None, "probe", "old", "--user", user, "--password-file",
                    gateway.folder + "/password")
     if told:
+        check(told.get("is_the_user") is True, "and that the session is the user's own", told.get("identity_evidence"))
         words = " ".join(told.get("capabilities", [])).upper()
         check("IMAP4REV1" in words and ("CONDSTORE" in words) == (peer != "courier"), "by its capabilities", told)
     password = [] if harness.admin_of(peer) else ["--password-file", gateway.folder + "/password"]
@@ -143,3 +145,47 @@ def case_four_spellings(c):
     at_source = harness.Client(source, user).select()["exists"]
     round_of("after", "local")
     c.check(harness.Client(source, user).select()["exists"] == at_source, "nothing more reaches the source")
+
+
+class ManageSieve:
+    """Just enough of RFC 5804 to put a script at the source."""
+
+    def __init__(self, port, user):
+        self.lines = socket.create_connection(("127.0.0.1", port), harness.WAIT).makefile("rwb")
+        self.answer()
+        plain = harness.rawimap.base64.b64encode(b"\0%s\0secret" % user.encode()).decode()
+        self.ask('AUTHENTICATE "PLAIN" "%s"' % plain)
+
+    def answer(self):
+        got = []
+        while True:
+            line = self.lines.readline().decode()
+            got.append(line)
+            if not line or line.split(" ")[0].strip() in ("OK", "NO", "BYE"):
+                return got
+
+    def ask(self, line):
+        self.lines.write(line.encode() + b"\r\n")
+        self.lines.flush()
+        got = self.answer()
+        if not got[-1].startswith("OK"):
+            raise harness.Bad("%s: %s" % (line.split(" ")[0], got))
+        return got
+
+
+def case_a_sieve_script_stops_a_cutover(c):
+    """An active script is not carried: the cutover names it until its loss is accepted; a stored one is no rule."""
+    user, port = c.user(), c.peers.port("cyrus", "sieve")
+    harness.seed(user, c.peers.port("cyrus"), messages=10, folders=2)
+    sieve = ManageSieve(port, user)
+    sieve.ask('PUTSCRIPT "away" "keep;"')
+    gateway = c.gateway({"old": {"imap": c.peers.port("cyrus"), "sieve": port, "admin": harness.admin_of("cyrus")}}).start()
+    for verb in (["user", "add", user, "--upstream", "old"], ["sync", user], ["cutover", user], ["rollback", user]):
+        done = gateway.cli(*verb)
+        c.check.need(done.returncode == 0, "with a script that is not active: " + " ".join(verb), done.stderr + done.stdout)
+    sieve.ask('SETACTIVE "away"')
+    done = gateway.cli("cutover", user)
+    said = done.stdout + done.stderr
+    c.check(done.returncode == 1 and "'away'" in said and "--accept sieve" in said, "an active one is named", said)
+    done = gateway.cli("cutover", user, "--accept", "sieve")
+    c.check(done.returncode == 0, "and the cutover goes on when its loss is accepted", done.stderr + done.stdout)

@@ -65,7 +65,7 @@ class Peers:
 
     def __init__(self, root):
         self.root = os.path.join(root, "peers")
-        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS="60")
+        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS="80")
 
     def run(self, *arguments):
         os.makedirs(self.root, mode=0o755, exist_ok=True)
@@ -116,7 +116,7 @@ def differences(a, b, ignore=("msg.bodystructure",)):
 class Gateway:
     """One configuration, its data directory, and the server process when it runs.
 
-    upstreams: {name: {"imap": port or URL, "pop3": port, "tls": "...", "admin": "..."}}, the first is the default one.
+    upstreams: {name: {"imap": port or URL, "pop3": port, "sieve": port, "limits": "...", "tls": "...", "admin": "..."}}, the first is the default one.
     """
 
     def __init__(self, folder, binary, upstreams, extra="", auth="", route=True, canonical="",
@@ -138,12 +138,14 @@ class Gateway:
         lines += ["[auth]", "allow_plaintext = " + ("true" if plaintext else "false"), auth]
         for name, upstream in upstreams.items():
             lines += ["[[upstream]]", 'name = "%s"' % name]
-            for protocol in ("imap", "pop3"):
+            for protocol in ("imap", "pop3", "sieve"):
                 if protocol in upstream:
                     at = upstream[protocol]
                     url = at if isinstance(at, str) else "%s://127.0.0.1:%d" % (protocol, at)
                     lines.append('%s = "%s"' % (protocol, url))
             lines.append("tls = " + upstream.get("tls", "{ off = true }"))
+            if upstream.get("limits"):
+                lines.append("limits = " + upstream["limits"])
             if upstream.get("admin"):
                 user, method = upstream["admin"]
                 lines.append('admin = { user = "%s", password_file = "%s/admin", method = "%s" }' %
