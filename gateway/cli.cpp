@@ -38,7 +38,7 @@ struct Given {
 
 // Options of the verbs, kept while CLI11 parses into them.
 struct Options {
-  std::string user, upstream;
+  std::string user, upstream, directory, format;
   std::vector<std::string> users, aliases, accept, files;
   bool local = false, all = false, full = false, own = false, source = false;
   uint64_t id = 0;
@@ -135,6 +135,25 @@ void add_move_verbs(CLI::App& app, Given& given, Options& o) {
   probe->add_option("upstream", o.upstream)->required();
   probe->add_option("--user", o.user, "log in as this user");
   probe->add_option("--password-file", given.password_file, "first line: the user's password at the upstream");
+}
+
+void add_archive_verbs(CLI::App& app, Given& given, Options& o) {
+  const auto collect = [&o](json::object& args) {
+    args["user"] = o.user;
+    // A server may do it, and it stands elsewhere.
+    std::error_code ec;
+    args["directory"] = std::filesystem::absolute(o.directory, ec).string();
+    if (!o.format.empty()) args["format"] = o.format;
+  };
+  CLI::App* out = add_verb(app, given, "export", "writes an account's mail as Maildir or mbox", collect);
+  out->add_option("user", o.user)->required();
+  out->add_option("directory", o.directory, "a new or empty folder")->required();
+  out->add_option("--format", o.format, "maildir (default) or mbox");
+  CLI::App* in =
+      add_verb(app, given, "import", "reads Maildir or mbox into an account that is served from here", collect);
+  in->add_option("user", o.user)->required();
+  in->add_option("directory", o.directory, "an export, or a folder of Maildirs or mboxes from elsewhere")->required();
+  in->add_option("--format", o.format, "maildir or mbox; absent: as it looks");
 }
 
 void add_other_verbs(CLI::App& app, Given& given, Options& o) {
@@ -266,6 +285,7 @@ int run_command_line(int argc, char** argv) {
   add_other_verbs(app, given, options);
   add_user_verbs(app, given, options);
   add_move_verbs(app, given, options);
+  add_archive_verbs(app, given, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -14,6 +14,8 @@ namespace {
 constexpr std::array table{
     Verb{"cutover", cutover},
     Verb{"doctor", doctor},
+    Verb{"export", export_mail},
+    Verb{"import", import_mail},
     Verb{"kick", kick},
     Verb{"probe", probe},
     Verb{"rollback", rollback},

@@ -17,6 +17,10 @@ awaitable<VerbResult> kick(Context& context, boost::json::object args, Progress&
 awaitable<VerbResult> status(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> who(Context& context, boost::json::object args, Progress& progress);
 
+// verbs_archive.cpp
+awaitable<VerbResult> export_mail(Context& context, boost::json::object args, Progress& progress);
+awaitable<VerbResult> import_mail(Context& context, boost::json::object args, Progress& progress);
+
 // verbs_doctor.cpp
 awaitable<VerbResult> doctor(Context& context, boost::json::object args, Progress& progress);
 
