@@ -65,7 +65,7 @@ class Peers:
 
     def __init__(self, root):
         self.root = os.path.join(root, "peers")
-        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS="80")
+        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS="96")
 
     def run(self, *arguments):
         os.makedirs(self.root, mode=0o755, exist_ok=True)

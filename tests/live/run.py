@@ -31,6 +31,7 @@ SUITES = {
     "clients": ["cyrus", "courier", "dovecot"],
     "crash": ["dovecot", "cyrus"],
     "slow_source": ["dovecot"],
+    "archive": ["dovecot"],
     "upstream": ["cyrus", "dovecot"],
     "local": [],
 }
@@ -42,7 +43,7 @@ class Context:
 
     def __init__(self, suite, binary, root, peers, verdict):
         self.binary, self.peers, self.check, self.root = binary, peers, verdict, root
-        self._users = iter(range(list(SUITES).index(suite) * USERS_EACH + 1, 81))
+        self._users = iter(range(list(SUITES).index(suite) * USERS_EACH + 1, 97))
         self.gateways, self.relays, self.case = [], [], ""
 
     def user(self):
