@@ -10,6 +10,7 @@ namespace gateway::migrate {
 using source::UpstreamBudget;
 using storage::Errc;
 using storage::Failure;
+using wire::base::Result;
 
 namespace {
 
