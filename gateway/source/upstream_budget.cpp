@@ -152,6 +152,11 @@ bool UpstreamBudget::sessions_wait() const {
   return !sessions_.empty();
 }
 
+bool UpstreamBudget::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return sessions_.empty() && has_room(Use::session);
+}
+
 size_t UpstreamBudget::in_use() const {
   const std::lock_guard lock(mutex_);
   return used_;

@@ -71,6 +71,8 @@ class UpstreamBudget : public std::enable_shared_from_this<UpstreamBudget> {
 
   // Whether a session waits: then a connection that is done with is ended, not kept.
   bool sessions_wait() const;
+  // Whether a session would get one at once.
+  bool has_room() const;
   size_t in_use() const;
 
  private:

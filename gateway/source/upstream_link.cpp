@@ -53,11 +53,7 @@ void UpstreamLink::note_resting() {
 // A session of another user waits: what rests here goes first, then an IDLE, whose mailbox is polled from then on.
 void UpstreamLink::shed() {
   if (!budget_->sessions_wait()) return;
-  Line* oldest = nullptr;
-  for (Line& line : lines_) {
-    if (!line.busy && (!oldest || line.used < oldest->used)) oldest = &line;
-  }
-  if (oldest) {
+  if (Line* oldest = resting()) {
     oldest->connection->close();
     drop_dead();
     return;
@@ -98,62 +94,88 @@ UpstreamLink::Line* UpstreamLink::pick(const std::string& mailbox, bool writable
   return nullptr;
 }
 
-awaitable<Result<UpstreamBudget::Place>> UpstreamLink::place(Use use, bool may_wait) {
-  UpstreamBudget::Place out;
-  if (!budget_ || budget_->try_take(use, out)) co_return std::move(out);
-  if (!may_wait) co_return Failure(Errc::limit, "the upstream's connections are all in use");
-  wire::net::Timeout wait = patience;
-  if (use == Use::migration) wait = wire::net::no_timeout;
-  co_return co_await budget_->take(use, wait);
+UpstreamLink::Line* UpstreamLink::resting() {
+  Line* oldest = nullptr;
+  for (Line& line : lines_) {
+    if (!line.busy && (!oldest || line.used < oldest->used)) oldest = &line;
+  }
+  return oldest;
+}
+
+// For an IDLE, which lasts, only what leaves the account another one for its commands.
+bool UpstreamLink::one_is_left() {
+  const auto busy =
+      static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [](const Line& l) { return l.busy; }));
+  if (busy + connecting_ + 1 >= max_lines_) return false;
+  return lines_.size() - busy >= 2 || !budget_ || budget_->has_room();
 }
 
 awaitable<Result<UpstreamLink::Lease>> UpstreamLink::take(std::string mailbox, bool writable, bool must_leave_one,
                                                           Use use) {
   const uint64_t born = generation_;
+  UpstreamBudget::Place place;
+  bool has_place = !budget_;
   for (;;) {
     if (closed_ || generation_ != born) {
       co_return Failure(Errc::closed, "the account's connections to its old server are closed");
     }
     drop_dead();
-    const size_t spare_needed = must_leave_one ? 1 : 0;
-    const auto busy =
-        static_cast<size_t>(std::count_if(lines_.begin(), lines_.end(), [](const Line& l) { return l.busy; }));
-    if (must_leave_one && busy + connecting_ + spare_needed >= max_lines_) {
+    if (must_leave_one && !one_is_left()) {
       co_return Failure(Errc::limit, "no connection to the old server is left to wait on");
     }
-    if (Line* line = pick(mailbox, writable)) {
-      if (line->place.change_use(use)) {
-        line->busy = true;
-        line->used = ++clock_;
-        note_resting();
-        co_return Lease(this, line);
-      }
+    Line* line = pick(mailbox, writable);
+    const bool may_connect = lines_.size() + connecting_ < max_lines_;
+    if (!line && may_connect && !has_place) {
+      has_place = budget_->try_take(use, place);
+      // Better one of ours with another mailbox than to wait for somebody's.
+      if (!has_place) line = resting();
+    }
+    if (line && budget_) {
+      place = UpstreamBudget::Place();
+      has_place = false;
+    }
+    if (line && line->place.change_use(use)) {
+      line->busy = true;
+      line->used = ++clock_;
+      note_resting();
+      co_return Lease(this, line);
+    }
+    if (line && !may_connect) {
       // A session's connection that migration may not have now: it waits its turn without one.
       line->connection->close();
       drop_dead();
+      continue;
     }
-    if (lines_.size() + connecting_ < max_lines_) {
-      Result<UpstreamBudget::Place> granted = UpstreamBudget::Place();
+    if (may_connect && !has_place) {
+      if (must_leave_one) co_return Failure(Errc::limit, "the upstream's connections are all in use");
+      // Not counted among ours while it waits: migration that has no turn must not keep this user's sessions waiting.
+      wire::net::Timeout wait = patience;
+      if (use == Use::migration) wait = wire::net::no_timeout;
+      auto granted = co_await budget_->take(use, wait);
+      if (!granted) co_return granted.error();
+      place = std::move(*granted);
+      has_place = true;
+      continue;
+    }
+    if (may_connect) {
       Result<std::unique_ptr<imapc::Connection>> made = Failure(Errc::internal, "");
       {
         Connecting counted(*this);
-        granted = co_await place(use, !must_leave_one);
-        if (!granted) co_return granted.error();
-        if (!closed_ && generation_ == born) made = co_await connect_();
-      }
-      if (closed_ || generation_ != born) {
-        // The account got another owner meanwhile: what was to be asked here may not be asked any more.
-        if (made) (*made)->close();
-        continue;
+        made = co_await connect_();
       }
       if (!made) co_return made.error();
+      if (closed_ || generation_ != born) {
+        // The account got another owner meanwhile: what was to be asked here may not be asked any more.
+        (*made)->close();
+        continue;
+      }
       lines_.emplace_back();
-      Line& line = lines_.back();
-      line.place = std::move(*granted);
-      line.connection = std::move(*made);
-      line.busy = true;
-      line.used = ++clock_;
-      co_return Lease(this, &line);
+      Line& fresh = lines_.back();
+      fresh.place = std::move(place);
+      fresh.connection = std::move(*made);
+      fresh.busy = true;
+      fresh.used = ++clock_;
+      co_return Lease(this, &fresh);
     }
     const bool woken = co_await freed_.wait(patience);
     if (!woken) co_return Failure(Errc::unavailable, "all connections to the old server are busy");

@@ -77,7 +77,8 @@ class UpstreamLink {
   class Connecting;
   Line* pick(const std::string& mailbox, bool writable);
   awaitable<Result<Lease>> take(std::string mailbox, bool writable, bool must_leave_one, Use use);
-  awaitable<Result<UpstreamBudget::Place>> place(Use use, bool may_wait);
+  Line* resting();
+  bool one_is_left();
   void note_resting();
   void shed();
   void give_back(Line* line);
