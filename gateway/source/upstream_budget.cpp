@@ -7,6 +7,12 @@ namespace gateway::source {
 using wire::base::Errc;
 using wire::base::Failure;
 
+namespace {
+
+constexpr wire::net::Timeout migration_step{2'000};
+
+}  // namespace
+
 // Its event belongs to the waiter's core, `granted` to the budget's lock.
 struct UpstreamBudget::Waiter {
   explicit Waiter(asio::any_io_executor c) : core(c), granted_event(c) {}
@@ -77,7 +83,18 @@ awaitable<Result<UpstreamBudget::Place>> UpstreamBudget::take(Use use, wire::net
   }
   Waiting waiting(shared_from_this(), waiter, use);
   auto granted = [&waiting] { return waiting.granted(); };
-  const bool in_time = co_await waiter->granted_event.wait_for(granted, patience);
+  bool in_time = false;
+  if (use == Use::session) {
+    in_time = co_await waiter->granted_event.wait_for(granted, patience);
+  } else {
+    // Sessions' connections rest and work again: what can be had of them is asked for now and then.
+    for (wire::net::Timeout waited{0}; !in_time && waited < patience; waited += migration_step) {
+      in_time = co_await waiter->granted_event.wait_for(granted, migration_step);
+      if (in_time) break;
+      const std::lock_guard lock(mutex_);
+      ask_for_idle();
+    }
+  }
   if (!in_time) co_return Failure(Errc::unavailable, "the upstream's connections are all in use; try again");
   waiting.take();
   co_return Place(shared_from_this(), use);
@@ -123,8 +140,7 @@ bool UpstreamBudget::Place::change_use(Use to) {
   return true;
 }
 
-std::shared_ptr<UpstreamBudget::Keeper> UpstreamBudget::keeps_idle(asio::any_io_executor core,
-                                                                   std::function<void()> shed) {
+std::shared_ptr<UpstreamBudget::Keeper> UpstreamBudget::keeps_idle(asio::any_io_executor core, Shed shed) {
   auto keeper = std::make_shared<Keeper>(std::move(core), std::move(shed));
   const std::lock_guard lock(mutex_);
   std::erase_if(keepers_, [](const std::weak_ptr<Keeper>& k) { return k.expired(); });
@@ -132,16 +148,20 @@ std::shared_ptr<UpstreamBudget::Keeper> UpstreamBudget::keeps_idle(asio::any_io_
   return keeper;
 }
 
-// One connection for each who waits. A keeper that has none any more when it is told ends the next that comes to rest.
+// One connection for each session that waits, or one for migration. A keeper that has none any more when it is told
+// ends the next that comes to rest.
 void UpstreamBudget::ask_for_idle() {
-  size_t wanted = sessions_.size();
+  if (limits_.connections == 0 || used_ < limits_.connections) return;
+  const Use use = sessions_.empty() ? Use::migration : Use::session;
+  size_t wanted = use == Use::session ? sessions_.size() : 1;
   for (const std::weak_ptr<Keeper>& weak : keepers_) {
     if (wanted == 0) return;
     const std::shared_ptr<Keeper> keeper = weak.lock();
     if (!keeper || keeper->resting == 0) continue;
-    --wanted;
-    auto tell = [weak] {
-      if (const std::shared_ptr<Keeper> there = weak.lock()) there->shed();
+    // Migration gets only what has rested for a while, which its keeper knows: all are asked.
+    if (use == Use::session) --wanted;
+    auto tell = [weak, use] {
+      if (const std::shared_ptr<Keeper> there = weak.lock()) there->shed(use);
     };
     asio::post(keeper->core, tell);
   }

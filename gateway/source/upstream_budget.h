@@ -52,15 +52,16 @@ class UpstreamBudget : public std::enable_shared_from_this<UpstreamBudget> {
     Use use_ = Use::session;
   };
 
-  // Somebody who keeps connections that rest: told on its own core to end one when sessions wait.
+  // Somebody who keeps connections that rest: told on its own core for whom to end one.
+  using Shed = std::function<void(Use for_whom)>;
   struct Keeper {
-    Keeper(asio::any_io_executor c, std::function<void()> s) : core(std::move(c)), shed(std::move(s)) {}
+    Keeper(asio::any_io_executor c, Shed s) : core(std::move(c)), shed(std::move(s)) {}
     asio::any_io_executor core;
-    std::function<void()> shed;
+    Shed shed;
     std::atomic<size_t> resting{0};  // how many could be ended; kept by the keeper
   };
   // Told as long as the pointer lives, which ends on its core.
-  std::shared_ptr<Keeper> keeps_idle(asio::any_io_executor core, std::function<void()> shed);
+  std::shared_ptr<Keeper> keeps_idle(asio::any_io_executor core, Shed shed);
 
   explicit UpstreamBudget(Limits limits) : limits_(limits) {}
 

@@ -26,6 +26,7 @@ using wire::base::Failure;
 namespace {
 
 constexpr wire::net::Timeout patience{30'000};  // for a line to become free
+constexpr std::chrono::seconds rest_before_migration{2};
 
 }  // namespace
 
@@ -41,7 +42,7 @@ UpstreamLink::UpstreamLink(asio::any_io_executor core, Connect connect, size_t m
 
 void UpstreamLink::reopen() {
   closed_ = false;
-  if (budget_ && !keeper_) keeper_ = budget_->keeps_idle(core_, [this] { shed(); });
+  if (budget_ && !keeper_) keeper_ = budget_->keeps_idle(core_, [this](Use for_whom) { shed(for_whom); });
 }
 
 void UpstreamLink::note_resting() {
@@ -50,14 +51,19 @@ void UpstreamLink::note_resting() {
       std::count_if(lines_.begin(), lines_.end(), [](const Line& l) { return !l.busy || l.idling; }));
 }
 
-// A session of another user waits: what rests here goes first, then an IDLE, whose mailbox is polled from then on.
-void UpstreamLink::shed() {
-  if (!budget_->sessions_wait()) return;
+// Somebody else waits: what rests here goes first, then, for a session, an IDLE, whose mailbox is polled from then on.
+void UpstreamLink::shed(Use for_whom) {
+  const bool for_session = for_whom == Use::session;
+  if (for_session && !budget_->sessions_wait()) return;
+  if (!for_session && budget_->has_room()) return;
   if (Line* oldest = resting()) {
+    // A session that types needs its connection again at once: migration does not get that one.
+    if (!for_session && std::chrono::steady_clock::now() - oldest->rests_since < rest_before_migration) return;
     oldest->connection->close();
     drop_dead();
     return;
   }
+  if (!for_session) return;
   for (Line& line : lines_) {
     if (!line.idling) continue;
     line.connection->stop_idle();
@@ -192,6 +198,7 @@ awaitable<Result<UpstreamLink::Lease>> UpstreamLink::spare() { return take(std::
 
 void UpstreamLink::give_back(Line* line) {
   line->busy = line->idling = false;
+  line->rests_since = std::chrono::steady_clock::now();
   if (closed_ || (budget_ && budget_->sessions_wait())) line->connection->close();
   drop_dead();
   freed_.notify_all();

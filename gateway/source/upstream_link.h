@@ -3,6 +3,7 @@
 // selected, so that warm work costs no SELECT. On the account's core.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
@@ -30,6 +31,7 @@ class UpstreamLink {
     bool busy = false;
     bool idling = false;  // lent, but only to an IDLE, which ends when a session elsewhere has no connection
     uint64_t used = 0;    // order of last use
+    std::chrono::steady_clock::time_point rests_since;
   };
 
   // The caller's alone until it is destroyed. The link outlives it.
@@ -80,7 +82,7 @@ class UpstreamLink {
   Line* resting();
   bool one_is_left();
   void note_resting();
-  void shed();
+  void shed(Use for_whom);
   void give_back(Line* line);
   void drop_dead();
   void forget(std::list<Line>::iterator it);

@@ -154,7 +154,7 @@ TEST_F(Budget, WhoKeepsIdleConnectionsIsToldOnItsOwnCore) {
   auto budget = budget_of(1, 0);
   Asker& resting = start(one, budget, Use::session);
   int told = 0;
-  auto keeper = budget->keeps_idle(one.get_executor(), [&] {
+  auto keeper = budget->keeps_idle(one.get_executor(), [&](Use) {
     ++told;
     if (budget->sessions_wait()) resting.place = Place();
   });
@@ -165,6 +165,25 @@ TEST_F(Budget, WhoKeepsIdleConnectionsIsToldOnItsOwnCore) {
   keeper->resting = 0;
   start(two, budget, Use::session);
   EXPECT_EQ(told, 1) << "it has nothing left to end";
+}
+
+TEST_F(Budget, MigrationAsksAgainForWhatRests) {
+  auto budget = budget_of(1, 0);
+  Asker& resting = start(one, budget, Use::session);
+  int told = 0;
+  auto keeper = budget->keeps_idle(one.get_executor(), [&](Use for_whom) {
+    EXPECT_EQ(for_whom, Use::migration);
+    // The first time it has not rested long enough.
+    if (++told == 2) resting.place = Place();
+  });
+  keeper->resting = 1;
+  Asker& migration = start(two, budget, Use::migration);
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(migration.has);
+  wire::net::Wheel::of(two.get_executor()).advance(wire::net::Timeout(2500));
+  settle();
+  EXPECT_EQ(told, 2);
+  EXPECT_TRUE(migration.has);
 }
 
 awaitable<void> come_and_go(std::shared_ptr<UpstreamBudget> budget, Use use, std::atomic<int>& inside,
