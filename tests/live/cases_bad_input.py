@@ -148,3 +148,20 @@ def case_names_and_messages(c):
                 done = gateway.cli(*verb)
                 c.check.need(done.returncode == 0, " ".join(verb), done.stderr)
     session.logout()
+
+
+def case_a_removed_user_looks_like_any_other(c):
+    """The refusal of a removed user takes the way of everybody's wrong password: its time tells nothing."""
+    relay = c.relay(c.peers.port("dovecot"))
+    gateway = c.gateway({"old": {"imap": relay.port, "admin": harness.admin_of("dovecot")}}).start()
+    user = c.user()
+    c.check(login(gateway, user).startswith("OK"), "a user is enrolled")
+    done = gateway.cli("user", "remove", user)
+    c.check.need(done.returncode == 0, "and removed", done.stderr)
+    asked = {}
+    for who, name, password in (("removed", user, "wrong"), ("unknown", "nobody-here", "wrong"), ("right", user, "secret")):
+        relay.reset()
+        tagged = login(gateway, name, password)
+        asked[who] = (tagged.split(" ")[0], relay.read()["connections"])
+    c.check(asked["removed"] == asked["unknown"] == ("NO", 1), "the source is asked for both", asked)
+    c.check(asked["right"][0] == "NO", "the right password of a removed user is refused", asked)

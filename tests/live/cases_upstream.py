@@ -1,4 +1,7 @@
 """upstream - what the source is asked, and by how many at once."""
+import socket
+import threading
+
 import harness
 from cases_adaptor import between
 
@@ -63,3 +66,61 @@ def case_the_limit_of_an_upstream(c):
         c.check(done.returncode == 0, "a sync waits its turn and is served", done.stderr)
     for session in sessions:
         session.logout()
+
+
+class ForgetfulServer:
+    """An IMAP server that takes an administrator's login and forgets for whom: every session is the administrator's."""
+
+    ANSWERS = {
+        "CAPABILITY": ["CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN ACL"],
+        "LIST": ['LIST () "/" INBOX'],
+        "LSUB": [],
+        "STATUS": ["STATUS INBOX (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7)"],
+        "SELECT": ["FLAGS (\\Seen)", "0 EXISTS", "0 RECENT", "OK [UIDVALIDITY 7] ", "OK [UIDNEXT 1] "],
+        "EXAMINE": ["FLAGS (\\Seen)", "0 EXISTS", "0 RECENT", "OK [UIDVALIDITY 7] ", "OK [UIDNEXT 1] "],
+        "GETACL": ["ACL INBOX proxy lrswipkxtecda"],
+        "LOGOUT": ["BYE"],
+    }
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with client, client.makefile("rwb") as lines:
+            lines.write(b"* OK ready\r\n")
+            lines.flush()
+            for line in lines:
+                tag, word = line.decode("latin-1").split()[:2]
+                for answer in self.ANSWERS.get(word.upper(), []):
+                    lines.write(b"* %s\r\n" % answer.encode())
+                lines.write(b"%s OK done\r\n" % tag.encode())
+                lines.flush()
+                if word.upper() == "LOGOUT":
+                    return
+
+
+def case_an_administrator_who_stays_himself(c):
+    """A source that ignores in whose name an administrator logs in: probe tells, and the cutover refuses."""
+    server = ForgetfulServer()
+    gateway = c.gateway({"old": {"imap": server.port, "admin": ("proxy", "authzid")}})
+    told = gateway.cli("probe", "old", "--user", "anna", "--json")
+    c.check(told.json and told.json["is_the_user"] is False, "probe says that the session is not the user's",
+            told.stdout + told.stderr)
+    c.check(told.json and "administrator" in told.json["identity_evidence"], "and why", told.stdout)
+    for verb in (["user", "add", "anna", "--upstream", "old"], ["sync", "anna"]):
+        done = gateway.cli(*verb)
+        c.check.need(done.returncode == 0, " ".join(verb), done.stderr + done.stdout)
+    done = gateway.cli("cutover", "anna")
+    said = done.stdout + done.stderr
+    c.check(done.returncode == 1 and "is not that of 'anna'" in said, "the cutover refuses", said)
+    server.listener.close()
