@@ -124,6 +124,30 @@ def case_mbox(c):
     round_trip(c, "mbox")
 
 
+def case_an_import_that_is_killed(c):
+    """kill -9 at the writing of its batches, several times: repeated, it ends with the account that was exported."""
+    gateway, user = moved_account(c)
+    before = harness.take(user, gateway.imap)
+    folder = os.path.join(gateway.folder, "out")
+    done = gateway.cli("export", user, folder)
+    c.check.need(done.returncode == 0, "export", done.stderr)
+    done = gateway.cli("user", "add", "copy", "--local", "--password-file", gateway.folder + "/password")
+    c.check.need(done.returncode == 0, "a local account", done.stderr)
+    gateway.stop()
+    for passage in (2, 3, 1, 4):
+        gateway.env["FAIRLEAD_KILL_AT"] = "frame-not-synced:%d" % passage
+        done = gateway.cli("import", "copy", folder)
+        c.check(done.returncode == -9, "killed at batch %d" % passage, (done.returncode, done.stderr))
+    del gateway.env["FAIRLEAD_KILL_AT"]
+    done = gateway.cli("import", "copy", folder, "--json")
+    c.check(done.returncode == 0 and done.json["there_before"] > 0, "the next one goes on", done.stdout + done.stderr)
+    gateway.start()
+    found = harness.differences(before, harness.take("copy", gateway.imap), [])
+    c.check(not found, "and nothing is missing, doubled or renumbered", found)
+    done = gateway.cli("doctor", "copy")
+    c.check(done.returncode == 0, "its store is clean", done.stdout)
+
+
 def case_mail_from_elsewhere(c):
     """A Maildir that python wrote goes into an account that has mail; nothing of that changes."""
     gateway = c.gateway({})
