@@ -38,9 +38,9 @@ struct Given {
 
 // Options of the verbs, kept while CLI11 parses into them.
 struct Options {
-  std::string user, upstream, directory, format;
+  std::string user, upstream, directory, format, from;
   std::vector<std::string> users, aliases, accept, files;
-  bool local = false, all = false, full = false, own = false, source = false;
+  bool local = false, all = false, full = false, own = false, source = false, repair = false;
   uint64_t id = 0;
 };
 
@@ -107,6 +107,12 @@ void add_move_verbs(CLI::App& app, Given& given, Options& o) {
     args["users"] = list_of(o.users);
     args["all"] = o.all;
   };
+  const auto doctor_of = [&o](json::object& args) {
+    args["users"] = list_of(o.users);
+    args["repair"] = o.repair;
+    // Relative to whoever asks, not to the server.
+    if (!o.from.empty()) args["from"] = std::filesystem::absolute(o.from).string();
+  };
   CLI::App* sync = add_verb(app, given, "sync", "brings the copy up to date with the source", many);
   sync->add_option("user", o.users);
   sync->add_flag("--all", o.all, "every account that has an upstream");
@@ -127,7 +133,12 @@ void add_move_verbs(CLI::App& app, Given& given, Options& o) {
   add_verb(app, given, "rollback", "makes the source the authority again", users)
       ->add_option("user", o.users)
       ->required();
-  add_verb(app, given, "doctor", "checks the stores of accounts", users)->add_option("user", o.users)->required();
+  CLI::App* doctor = add_verb(app, given, "doctor", "checks the stores of accounts", doctor_of);
+  doctor->add_option("user", o.users)->required();
+  doctor->add_flag("--repair", o.repair,
+                   "mend what is damaged; what is taken out goes to quarantine/ beside the store");
+  doctor->add_option("--from", o.from,
+                     "an older copy of the account's directory: lost messages' bytes are taken from it");
   CLI::App* probe = add_verb(app, given, "probe", "finds out what an upstream is and proves", [&o](json::object& args) {
     args["upstream"] = o.upstream;
     if (!o.user.empty()) args["user"] = o.user;

@@ -18,6 +18,15 @@ constexpr double least_seconds_for_a_rate = 1;
 
 std::string progress_text(const migrate::Tally& t, double seconds) {
   std::string out = t.user.empty() ? "" : t.user + ": ";
+  if (t.bytes_total != 0) {
+    // A check reads bytes and counts no messages.
+    out += admin::human_bytes(t.bytes) + " of " + admin::human_bytes(t.bytes_total);
+    if (seconds < least_seconds_for_a_rate || t.bytes == 0) return out;
+    const double rate = static_cast<double>(t.bytes) / seconds;
+    const uint64_t left = t.bytes_total > t.bytes ? t.bytes_total - t.bytes : 0;
+    out += " (" + admin::human_bytes(static_cast<uint64_t>(rate)) + "/s), ";
+    return out + std::to_string(static_cast<uint64_t>(static_cast<double>(left) / rate + 0.5)) + " s left";
+  }
   out += std::to_string(t.messages);
   if (t.messages_total != 0) out += " of " + std::to_string(t.messages_total);
   out += " messages, " + admin::human_bytes(t.bytes);

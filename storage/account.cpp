@@ -116,6 +116,13 @@ Result<BodyReader> Account::Impl::open_body(const Sha256& name) {
   }
 }
 
+std::string Account::Impl::where(const BodyPlace& place) const {
+  for (const SegmentName& s : files_.names()) {
+    if (s.first == place.segment) return s.text() + " at " + std::to_string(place.offset);
+  }
+  return "segment " + std::to_string(place.segment.value) + " at " + std::to_string(place.offset);
+}
+
 Spool Account::Impl::spool() { return Spool{&env_, directory_ / "spool", spooled_}; }
 
 Account::Account(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -142,6 +149,7 @@ Epoch Account::epoch() const { return impl_->epoch(); }
 Batch Account::begin() { return Batch(std::make_unique<Batch::Impl>(*impl_)); }
 Result<Lsn> Account::commit(Batch batch) { return impl_->commit(*batch.impl_); }
 Result<void> Account::raise_epoch(Epoch e) { return impl_->raise_epoch(e); }
+Result<void> Account::jump(Lsn above, bool uids) { return impl_->jump(above, uids); }
 BodyWriter Account::new_body() { return BodyWriter(std::make_unique<BodyWriter::Impl>(impl_->spool())); }
 
 Lsn Account::appended() const { return impl_->writer().appended(); }
@@ -149,6 +157,11 @@ Lsn Account::durable() const { return impl_->writer().durable(); }
 Result<Lsn> Account::sync() { return impl_->writer().sync(); }
 bool Account::failed() const { return impl_->writer().failed(); }
 Result<BodyReader> Account::open_body(const Sha256& name) const { return impl_->open_body(name); }
+std::optional<std::string> Account::damaged_body(const Sha256& name) const {
+  std::optional<BodyPlace> place = impl_->bodies().dropped(name);
+  if (!place) return {};
+  return impl_->where(*place);
+}
 Result<void> Account::checkpoint() { return impl_->checkpoint(); }
 Result<void> Account::close() {
   if (impl_->options().read_only) return {};

@@ -21,6 +21,9 @@
 
 namespace storage {
 
+// "<seconds since 1970> <last LSN that was there> <LSN after which numbers went on>".
+inline const std::string restored_annotation = "restored";
+
 // The account's mailboxes and subscriptions as an immutable value.
 struct MailboxTree {
   std::vector<MailboxInfo> mailboxes;                    // in order of creation
@@ -35,6 +38,9 @@ struct OpenOptions {
   bool read_only = false;  // doctor, verify: nothing is written, a torn tail is reported and not cut
   Epoch epoch;             // placement epoch stamped on frames; opening with one below the log's is Errc::conflict
   uint64_t segment_bytes = 64u << 20;  // a new segment is begun above this
+  // How far back VANISHED (EARLIER) is exact: ranges of expunged UIDs kept for a mailbox, 16 bytes each (up to a
+  // quarter more). At least 16.
+  size_t tombstone_ranges = 16384;
 };
 
 // What opening had to do. Corruption never stops the rest of the account (design 4).
@@ -73,6 +79,12 @@ class Account {
   // A body on its way in: compressed and hashed while it arrives, spooled beside the log above 1 MiB.
   BodyWriter new_body();
 
+  // An older copy of the directory was put back: what was given out since is not known. LSNs go on above `above`,
+  // HIGHESTMODSEQ goes up by 2^32 and, with `uids`, UIDNEXT by 2^20, in every mailbox whose numbers are ours (with
+  // `uids` the mirrors become so). Blocks; durable when it returns, as one batch. The annotation "restored" says when,
+  // and between which LSNs what was written is gone.
+  Result<void> jump(Lsn above, bool uids);
+
   // --- durability
   Lsn appended() const;
   Lsn durable() const;  // any thread
@@ -81,6 +93,8 @@ class Account {
 
   // --- bodies; any thread
   Result<BodyReader> open_body(const Sha256& name) const;
+  // Where a body lies that could not be read since the account was opened; has_body() says no until it is added again.
+  std::optional<std::string> damaged_body(const Sha256& name) const;
 
   // Writes index.snap, so that the next open is quick. Derived: never needed for correctness.
   Result<void> checkpoint();
@@ -88,6 +102,7 @@ class Account {
 
  private:
   friend class Batch;
+  friend class StoreRepair;
   class Impl;
   explicit Account(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -111,6 +111,7 @@ Result<std::vector<BodyPlace>> Account::Impl::load_bodies(const SectionRef& sect
 }
 
 Result<void> Account::Impl::read_whole_log(AccountState& state, BodyIndex& bodies) {
+  state.set_tombstone_ranges(options_.tombstone_ranges);
   LogScan scan(env_, files_.directory(), files_.names(), false);
   Replayer replayer(state, bodies, 1);
   return scan.run({}, Lsn(1), Lsn(0), std::ref(replayer));

@@ -28,10 +28,16 @@ class Account::Impl {
   Result<void> open();
   Result<Lsn> commit(Batch::Impl& batch);
   Result<void> raise_epoch(Epoch e);
+  Result<void> jump(Lsn above, bool uids);  // account_jump.cpp
+  Result<void> put_jump(Batch::Impl& batch, bool uids, Lsn above);
+  // Writes the batch as a segment of its own whose name covers what lies between the log's end and `above`, too: it is
+  // there or not, whole and durable. The log must be durable.
+  Result<void> commit_sealed(Batch::Impl& batch, Lsn above);
   MailboxSnapshotPtr snapshot(MailboxKey key);
   MailboxTreePtr tree();
   std::optional<std::string> annotation(const std::string& name) const;
   Result<BodyReader> open_body(const Sha256& name);  // any thread
+  std::string where(const BodyPlace& place) const;
   Result<void> checkpoint();
 
   Env& env() { return env_; }
@@ -112,6 +118,8 @@ class Batch::Impl {
 
   // Writes the frame and applies it: the same as replay does.
   Result<void> put(record::Op op);
+  // The frame alone: a change that this state has already and the log has not.
+  Result<void> put_unapplied(const record::Op& op);
   Result<void> put_body(std::unique_ptr<PreparedBody::Impl> body);
   Result<bool> has_body(const Sha256& name);
   // The MODSEQ that all of this batch's changes in an own mailbox share.

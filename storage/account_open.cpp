@@ -12,6 +12,7 @@ constexpr size_t piece_size = 1u << 20;
 }  // namespace
 
 Result<void> Account::Impl::open() {
+  state_.set_tombstone_ranges(options_.tombstone_ranges);
   Result<LogListing> log = list_log(env_, directory_ / "log");
   if (!log && log.error().code != Errc::not_found) return log.error();
   bool none = !log || log->in_force.empty();
@@ -78,6 +79,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
   if (!*have || snapshot_failed_) {
     report_ = OpenReport{};
     state_ = AccountState();
+    state_.set_tombstone_ranges(options_.tombstone_ranges);
     bodies_ = std::make_shared<BodyIndex>();
     snapshot_failed_ = false;
     scan.emplace(env_, files_.directory(), segments, !options_.read_only);

@@ -34,7 +34,7 @@ bool texts_fit(const MessageInfo& i) {
 
 }  // namespace
 
-Result<void> Batch::Impl::put(record::Op op) {
+Result<void> Batch::Impl::put_unapplied(const record::Op& op) {
   size_t at = bytes.size();
   bytes.extend(frame_header_size);
   record::encode(bytes, op);
@@ -44,6 +44,12 @@ Result<void> Batch::Impl::put(record::Op op) {
     return Failure(Errc::limit, "change too big for one frame");
   }
   frames.push_back({record::kind_of(op), at, length, crc32c(bytes.bytes(at + frame_header_size, length)), nullptr});
+  return {};
+}
+
+Result<void> Batch::Impl::put(record::Op op) {
+  const size_t at = bytes.size();
+  if (Result<void> r = put_unapplied(op); !r) return r;
   if (std::optional<std::string> wrong = layer.apply(token, std::move(op))) {
     bytes.resize(at);
     frames.pop_back();
@@ -119,11 +125,9 @@ Result<MailboxKey> Batch::create_mailbox(const MailboxInfo& info) {
   m.info.uid_next = std::max(info.uid_next, Uid(1));
   m.info.first_recent = std::max(info.first_recent, Uid(1));
   if (!info.uid_validity) {
-    uint32_t highest = state.highest_validity(info.name).value;
-    if (highest == UINT32_MAX) return Failure(Errc::limit, "no UIDVALIDITY is left for this name");
-    // Seconds are above what a name had in a store that was lost, too.
-    int64_t now = std::clamp<int64_t>(impl_->account.env().now(), 1, UINT32_MAX);
-    m.info.uid_validity = UidValidity(std::max(highest + 1, static_cast<uint32_t>(now)));
+    std::optional<UidValidity> fresh = state.fresh_validity(info.name, impl_->account.env().now());
+    if (!fresh) return Failure(Errc::limit, "no UIDVALIDITY is left for this name");
+    m.info.uid_validity = *fresh;
   }
   MailboxKey key = m.key;
   if (Result<void> r = impl_->put(std::move(m)); !r) return r.error();

@@ -46,6 +46,7 @@ class Batch {
 
  private:
   friend class Account;
+  friend class StoreRepair;
   class Impl;
   explicit Batch(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -54,6 +54,8 @@ class BodyReader {
   ~BodyReader();
   uint64_t size() const;
   Result<size_t> read(uint64_t offset, std::span<uint8_t> out);
+  // Reads all of it and compares the checksums, so that a transfer that has begun does not meet damage.
+  Result<void> verify();
   // The whole message; Errc::limit above `limit` bytes.
   Result<std::string> read_all(uint64_t limit);
 

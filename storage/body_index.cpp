@@ -26,6 +26,7 @@ Result<void> BodyIndex::load() {
 void BodyIndex::put(const BodyPlace& place) {
   std::lock_guard lock(mutex_);
   changed_[place.name] = place;
+  dropped_.erase(place.name);
 }
 
 BodyPlace* BodyIndex::entry(const Sha256& name) {
@@ -37,7 +38,13 @@ BodyPlace* BodyIndex::entry(const Sha256& name) {
 void BodyIndex::drop(const BodyPlace& place) {
   std::lock_guard lock(mutex_);
   if (!load()) return;  // nothing can have come from it then
-  if (BodyPlace* there = entry(place.name); there && same_place(*there, place)) there->segment = Lsn(0);
+  if (BodyPlace* there = entry(place.name); there && same_place(*there, place)) dropped_[place.name] = place;
+}
+
+std::optional<BodyPlace> BodyIndex::dropped(const Sha256& name) {
+  std::lock_guard lock(mutex_);
+  auto it = dropped_.find(name);
+  return it == dropped_.end() ? std::nullopt : std::optional<BodyPlace>(it->second);
 }
 
 Result<std::optional<BodyPlace>> BodyIndex::find(const Sha256& name) {
@@ -46,6 +53,8 @@ Result<std::optional<BodyPlace>> BodyIndex::find(const Sha256& name) {
     if (Result<void> r = load(); !r) return r.error();
   }
   BodyPlace* there = entry(name);
+  if (auto bad = dropped_.find(name); there && bad != dropped_.end() && same_place(bad->second, *there))
+    there = nullptr;
   return there ? std::optional<BodyPlace>(*there) : std::nullopt;
 }
 

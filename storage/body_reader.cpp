@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/crc32c.h"
 #include "storage/frame.h"
 
 namespace storage {
@@ -15,21 +16,21 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
   uint64_t at = place.offset + frame_header_size;
   Buffer bytes;
   bytes.resize(std::min<size_t>(place.length, 4096));  // the head of any message below 100 MiB
+  body.head_.name = place.name;
   Result<size_t> n = body.file_->read_at(at, {bytes.data(), bytes.size()});
-  if (!n) return n.error();
+  if (!n) return body.unreadable(n.error());
   bytes.resize(*n);
   size_t head = BodyHead::length(bytes.bytes());
   if (head > bytes.size()) {
     bytes.resize(head);
     n = body.file_->read_at(at, {bytes.data(), bytes.size()});
-    if (!n) return n.error();
+    if (!n) return body.unreadable(n.error());
     bytes.resize(*n);
   }
   Result<BodyHead> decoded = BodyHead::decode(bytes.bytes());
   if (decoded && decoded->name != place.name) decoded = Failure(Errc::corrupt, "another body than was looked for");
   if (!decoded) {
-    if (decoded.error().code == Errc::corrupt && body.index_) body.index_->drop(place);
-    return decoded.error();
+    return body.unreadable(decoded.error());
   }
   body.head_ = std::move(*decoded);
   at += head;
@@ -40,20 +41,39 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
   return body;
 }
 
+// Damage, or a disk that cannot read it: whoever has the bytes elsewhere may add them again.
+Failure StoredBody::unreadable(Failure why) {
+  if (index_ && (why.code == Errc::corrupt || why.code == Errc::io)) index_->drop(place_);
+  return why;
+}
+
+Result<size_t> StoredBody::read_stored(size_t block) {
+  loaded_ = SIZE_MAX;
+  stored_.resize(head_.blocks[block].stored);
+  Result<size_t> n = file_->read_at(block_at_[block], {stored_.data(), stored_.size()});
+  if (!n) return unreadable(n.error());
+  return n;
+}
+
 Result<void> StoredBody::load(size_t block) {
   if (block == loaded_) return {};
-  loaded_ = SIZE_MAX;
-  const BodyBlock& b = head_.blocks[block];
-  stored_.resize(b.stored);
-  Result<size_t> n = file_->read_at(block_at_[block], {stored_.data(), stored_.size()});
+  Result<size_t> n = read_stored(block);
   if (!n) return n.error();
   raw_.resize(head_.raw_size(block));
-  Result<void> r = decompress_block(b, stored_.bytes(0, *n), {raw_.data(), raw_.size()});
-  if (!r) {
-    if (r.error().code == Errc::corrupt && index_) index_->drop(place_);
-    return r;
-  }
+  Result<void> r = decompress_block(head_.blocks[block], stored_.bytes(0, *n), {raw_.data(), raw_.size()});
+  if (!r) return unreadable(r.error());
   loaded_ = block;
+  return {};
+}
+
+Result<void> StoredBody::verify() {
+  for (size_t b = 0; b < head_.blocks.size(); ++b) {
+    Result<size_t> n = read_stored(b);
+    if (!n) return n.error();
+    if (*n != stored_.size() || crc32c(stored_.bytes()) != head_.blocks[b].crc) {
+      return unreadable(Failure(Errc::corrupt, "a block does not have its checksum"));
+    }
+  }
   return {};
 }
 
@@ -75,6 +95,8 @@ BodyReader& BodyReader::operator=(BodyReader&&) noexcept = default;
 BodyReader::~BodyReader() = default;
 uint64_t BodyReader::size() const { return impl_->size(); }
 Result<size_t> BodyReader::read(uint64_t offset, std::span<uint8_t> out) { return impl_->read(offset, out); }
+
+Result<void> BodyReader::verify() { return impl_->verify(); }
 
 Result<std::string> BodyReader::read_all(uint64_t limit) {
   if (size() > limit) return Failure(Errc::limit, "message too big");

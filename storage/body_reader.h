@@ -15,9 +15,12 @@ class StoredBody {
   uint64_t size() const { return head_.size; }
   const BodyHead& head() const { return head_; }
   Result<size_t> read(uint64_t offset, std::span<uint8_t> out);
+  Result<void> verify();
 
  private:
   Result<void> load(size_t block);
+  Result<size_t> read_stored(size_t block);
+  Failure unreadable(Failure why);
 
   std::shared_ptr<File> file_;
   std::shared_ptr<BodyIndex> index_;  // told of damage; null: nobody is

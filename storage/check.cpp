@@ -49,7 +49,8 @@ Result<void> Check::body(const LogFrame& f) {
   Result<BodyHead> head = BodyHead::decode(f.payload);
   if (!head) return {};  // the replayer reports it
   std::string where = "segment " + std::to_string(f.segment.value) + " at " + std::to_string(f.offset);
-  std::string repair = "fetch the message again from its source, or restore it from a backup";
+  std::string repair =
+      "--repair takes it out and fetches the bytes from the source or an older copy (--from DIRECTORY)";
   Result<std::shared_ptr<File>> file = files_.open(f.segment, f.generation);
   if (!file) return file.error();
   Result<StoredBody> reader =
@@ -116,9 +117,11 @@ Result<void> Check::references() {
       if (missing++ == 0) first_missing = box->uid(i);
     }
     if (missing > 0) {
-      problem(std::to_string(missing) + " messages whose bodies are missing",
-              "mailbox " + std::to_string(key.value) + " from UID " + std::to_string(first_missing.value),
-              "fetch them again from the source, or restore a backup");
+      problem(
+          std::to_string(missing) + " messages whose bodies are missing",
+          "mailbox " + std::to_string(key.value) + " from UID " + std::to_string(first_missing.value),
+          "--repair fetches them from the source or, with --from DIRECTORY, from an older copy of the store; they stay "
+          "listed");
     }
   }
   for (const auto& [key, bytes] : message_bytes_) all_messages += bytes;
@@ -137,25 +140,10 @@ Result<void> Check::references() {
 }
 
 Result<void> Check::snapshot() {
-  const char* repair = "none needed: it is made again";
-  Result<SnapshotFile> file = SnapshotFile::open(files_.env(), directory_ / "index.snap");
-  if (!file && file.error().code == Errc::not_found) return {};
-  if (!file && file.error().code != Errc::corrupt) return file.error();
-  if (!file) {
-    problem(file.error().note, "index.snap", repair);
-    return {};
-  }
-  for (const auto& [key, slot] : file->directory().slots) {
-    Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
-    if (!section && section.error().code != Errc::corrupt) return section.error();
-    if (!section || !MailboxSection::decode(*section, key)) {
-      problem("index.snap: mailbox " + std::to_string(key.value), "index.snap", repair);
-    }
-  }
-  Result<std::shared_ptr<const Buffer>> bodies = file->section(file->directory().bodies);
-  if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
-  if (!bodies || !decode_bodies((*bodies)->bytes(), file->directory().segments))
-    problem("index.snap: bodies", "index.snap", repair);
+  std::string wrong;
+  Result<bool> good = snapshot_is_good(files_.env(), directory_ / "index.snap", &wrong);
+  if (!good) return good.error();
+  if (!*good) problem(wrong, "index.snap", "none needed: it is made again");
   return {};
 }
 
@@ -175,11 +163,17 @@ Result<CheckReport> Check::run() {
   LogScan::OnBatch on_batch = [this](std::span<const LogFrame> frames) { return batch(frames); };
   if (Result<void> r = scan.run({}, Lsn(1), Lsn(0), on_batch); !r) return r.error();
   report_.frames = scan.frames();
+  report_.end = Lsn(scan.next().value - 1);
+  if (auto at = state_.annotations().find(restored_annotation); at != state_.annotations().end()) {
+    report_.restored = at->second;
+  }
   for (const OpenReport::Damage& d : scan.damage()) {
-    problem(d.what, d.where, "what was in it is fetched again from the source, or comes from a backup");
+    problem(d.what, d.where,
+            "--repair takes the bytes out and keeps what index.snap knows of them; bodies come from the source or a "
+            "backup");
   }
   for (const OpenReport::Damage& d : replayer_.damage())
-    problem(d.what, d.where, "restore a backup, or synchronise again");
+    problem(d.what, d.where, "--repair takes it out: what it was about is lost");
   if (scan.torn() && scan.next() <= until_ && until_ != Lsn(UINT64_MAX)) {
     problem("frames that were durable are gone", "LSN " + std::to_string(scan.next().value), "restore a backup");
   } else if (scan.torn() && until_ == Lsn(UINT64_MAX)) {
@@ -197,6 +191,28 @@ Result<CheckReport> Check::run() {
 }
 
 }  // namespace
+
+Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::string* wrong) {
+  auto bad = [&](const std::string& what) {
+    if (wrong) *wrong = what;
+    return false;
+  };
+  Result<SnapshotFile> file = SnapshotFile::open(env, path);
+  if (!file && file.error().code == Errc::not_found) return true;
+  if (!file && file.error().code != Errc::corrupt) return file.error();
+  if (!file) return bad(file.error().note);
+  for (const auto& [key, slot] : file->directory().slots) {
+    Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
+    if (!section && section.error().code != Errc::corrupt) return section.error();
+    if (!section || !MailboxSection::decode(*section, key)) {
+      return bad("index.snap: mailbox " + std::to_string(key.value));
+    }
+  }
+  Result<std::shared_ptr<const Buffer>> bodies = file->section(file->directory().bodies);
+  if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
+  if (!bodies || !decode_bodies((*bodies)->bytes(), file->directory().segments)) return bad("index.snap: bodies");
+  return true;
+}
 
 Result<CheckReport> check_store(Env& env, const std::filesystem::path& directory, const CheckProgress& progress,
                                 Lsn until) {

@@ -20,6 +20,8 @@ struct CheckReport {
   uint64_t live_bytes = 0;  // of frames that the present state needs
   uint64_t dead_bytes = 0;  // of bodies that no message has and of messages that are gone: what a rewrite would free
   uint64_t mailboxes = 0, messages = 0, bodies = 0;
+  Lsn end;                     // the last one
+  std::string restored;        // restored_annotation, if an older copy was ever put back
   uint64_t orphan_bodies = 0;  // no message has them: not a problem
   std::vector<CheckProblem> problems;
   bool clean() const { return problems.empty(); }
@@ -27,6 +29,9 @@ struct CheckReport {
 
 // Bytes of the log read so far and in all; false stops the check (Errc::unavailable).
 using CheckProgress = std::function<bool(uint64_t done, uint64_t total)>;
+
+// Whether every part of an index.snap can be read; also where there is none.
+Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::string* wrong = nullptr);
 
 // Errc::not_found: no store there. Errc::io: it cannot be read. Errc::unsupported: it was written by a later version.
 Result<CheckReport> check_store(Env& env, const std::filesystem::path& directory, const CheckProgress& progress = {},

@@ -301,13 +301,16 @@ bool MailboxState::expunge(uint64_t token, const record::Expunge& e) {
   Tombstones& t = writable_tombstones(token);
   for (const UidSet::Range& r : gone.ranges()) t.entries.push_back({e.modseq.value, r.first.value, r.last.value});
   t.expunged.add(gone);
-  if (t.entries.size() > Tombstones::max_entries) {
-    auto keep_from = t.entries.end() - static_cast<ptrdiff_t>(Tombstones::max_entries / 2);
-    for (auto it = t.entries.begin(); it != keep_from; ++it) t.floor = std::max(t.floor, ModSeq(it->modseq));
-    t.entries.erase(t.entries.begin(), keep_from);
-  }
   raise(e.modseq);
   return true;
+}
+
+void MailboxState::forget_tombstones(uint64_t token, size_t ranges) {
+  if (tombstones_->entries.size() <= ranges + ranges / 4) return;
+  Tombstones& t = writable_tombstones(token);
+  auto keep_from = t.entries.end() - static_cast<ptrdiff_t>(ranges);
+  for (auto it = t.entries.begin(); it != keep_from; ++it) t.floor = std::max(t.floor, ModSeq(it->modseq));
+  t.entries.erase(t.entries.begin(), keep_from);
 }
 
 bool MailboxState::change(uint64_t token, const MailboxChange& c) {
@@ -319,6 +322,11 @@ bool MailboxState::change(uint64_t token, const MailboxChange& c) {
   if (c.uid_next) info_.uid_next = std::max(info_.uid_next, *c.uid_next);
   if (c.highest_modseq) info_.highest_modseq = std::max(info_.highest_modseq, *c.highest_modseq);
   if (c.first_recent) info_.first_recent = std::max(info_.first_recent, *c.first_recent);
+  if (c.history_floor) {
+    Tombstones& t = writable_tombstones(token);
+    t.floor = std::max(t.floor, *c.history_floor);
+    std::erase_if(t.entries, [&](const Tombstones::Entry& e) { return e.modseq <= t.floor.value; });
+  }
   if (c.mode && *c.mode == ModSeqMode::own && info_.mode == ModSeqMode::mirror) {
     // From here on numbers are ours: above everything that was ever shown.
     info_.mode = ModSeqMode::own;

@@ -39,9 +39,8 @@ struct Tombstones {
   // An expunge that a mirror found by comparing is filed under a number that clients may hold already: up to this one,
   // "since" includes itself. The highest while the mailbox is a mirror, where it ended once it is our own.
   ModSeq inclusive_until;
-  std::vector<Entry> entries;  // oldest first; at most max_entries
+  std::vector<Entry> entries;  // oldest first
   UidSet expunged;             // all of them, for ever: no UID comes back (I3)
-  static constexpr size_t max_entries = 16384;
 };
 
 class MailboxState {
@@ -75,6 +74,9 @@ class MailboxState {
   bool link(uint64_t token, const record::BodyLink& link);
   bool change_flags(uint64_t token, const record::FlagUpdate& update);
   bool expunge(uint64_t token, const record::Expunge& expunge);
+  // A quarter above `ranges` the oldest tombstones go down to that many, and the floor rises over them: VANISHED is a
+  // superset from there back.
+  void forget_tombstones(uint64_t token, size_t ranges);
   bool change(uint64_t token, const MailboxChange& change);
   void reset(uint64_t token, const MailboxInfo& to);
   void set_cursor(uint64_t token, const SyncCursor& cursor);

@@ -26,6 +26,7 @@ enum Tag : uint8_t {  // on disk: never renumber; one space for all kinds
   tag_mode = 23,
   tag_first_recent = 24,
   tag_mailbox_id = 25,
+  tag_history_floor = 26,
 };
 
 template <class... F>
@@ -134,6 +135,7 @@ void put_change(Buffer& out, const MailboxChange& c) {
   if (c.mode) out.put_number<uint8_t>(tag_mode, static_cast<uint8_t>(*c.mode));
   if (c.first_recent) out.put_number<uint32_t>(tag_first_recent, c.first_recent->value);
   if (c.mailbox_id) out.put_field(tag_mailbox_id, *c.mailbox_id);
+  if (c.history_floor) out.put_number<uint64_t>(tag_history_floor, c.history_floor->value);
 }
 
 MailboxChange get_change(Reader& in) {
@@ -166,6 +168,9 @@ MailboxChange get_change(Reader& in) {
         break;
       case tag_mailbox_id:
         c.mailbox_id = std::string(wire::base::as_text(f.rest()));
+        break;
+      case tag_history_floor:
+        c.history_floor = ModSeq(f.get<uint64_t>());
         break;
       default:
         break;
@@ -395,7 +400,7 @@ MessageInfo decode_info(Reader& in) {
 
 void encode_mailbox(Buffer& out, const MailboxInfo& m) {
   MailboxChange c{m.name,           m.separator, m.attributes,   m.special_use, m.uid_next,
-                  m.highest_modseq, m.mode,      m.first_recent, m.mailbox_id};
+                  m.highest_modseq, m.mode,      m.first_recent, m.mailbox_id,  {}};
   put_change(out, c);
   out.put_number<uint32_t>(tag_uid_validity, m.uid_validity.value);
 }

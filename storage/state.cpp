@@ -83,6 +83,16 @@ UidValidity AccountState::highest_validity(std::string_view name) const {
   return it == validities_.end() ? below : std::max(below, it->second);
 }
 
+std::optional<UidValidity> AccountState::fresh_validity(std::string_view name, int64_t now) const {
+  // What a source gave may lie close to the end: then names are kept apart as far as they can be.
+  constexpr uint32_t room = 1u << 24;
+  const uint32_t of_name = highest_validity(name).value;
+  const uint32_t above = highest_of_all_.value < UINT32_MAX - room ? highest_of_all_.value : of_name;
+  if (above == UINT32_MAX) return {};
+  // Seconds are above what a name had in a store that was lost, too.
+  return UidValidity(std::max(above + 1, static_cast<uint32_t>(std::clamp<int64_t>(now, 1, UINT32_MAX))));
+}
+
 MailboxTree AccountState::tree() const {
   MailboxTree t;
   t.mailboxes.reserve(slots_.size());
@@ -96,6 +106,7 @@ void AccountState::restore(std::set<std::string> subscriptions, std::map<std::st
   subscriptions_ = std::move(subscriptions);
   annotations_ = std::move(annotations);
   validities_ = std::move(validities);
+  for (const auto& [name, v] : validities_) highest_of_all_ = std::max(highest_of_all_, v);
   next_key_ = next;
   epoch_ = epoch;
 }
@@ -113,6 +124,7 @@ void AccountState::merge(AccountState layer) {
 void AccountState::note_validity(const std::string& name, UidValidity v) {
   UidValidity& highest = validities_[normal(name)];
   highest = std::max(highest, v);
+  highest_of_all_ = std::max(highest_of_all_, v);
 }
 
 MailboxState* AccountState::writable(uint64_t token, MailboxKey key) {
@@ -143,7 +155,9 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                         },
                         [&](record::Expunge& e) {
                           MailboxState* box = writable(token, e.mailbox);
-                          return unless(box && box->expunge(token, e), "expunge of messages that are not there");
+                          bool fits = box && box->expunge(token, e);
+                          if (fits) box->forget_tombstones(token, tombstone_ranges_);
+                          return unless(fits, "expunge of messages that are not there");
                         },
                         [&](record::Mailbox& m) -> std::optional<std::string> {
                           if (m.action == record::MailboxAction::create) {

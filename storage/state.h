@@ -2,6 +2,7 @@
 // Owner thread. Copying is cheap (mailboxes are shared until they are touched); a batch works on a copy.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,7 +35,13 @@ class AccountState {
 
   AccountState() = default;
   // A layer for a batch over `base`, which must stay as it is until merge() or the layer's end.
-  explicit AccountState(const AccountState* base) : base_(base), next_key_(base->next_key_), epoch_(base->epoch_) {}
+  explicit AccountState(const AccountState* base)
+      : base_(base),
+        next_key_(base->next_key_),
+        epoch_(base->epoch_),
+        highest_of_all_(base->highest_of_all_),
+        tombstone_ranges_(base->tombstone_ranges_) {}
+  void set_tombstone_ranges(size_t ranges) { tombstone_ranges_ = std::max<size_t>(ranges, 16); }
   void set_loader(Loader loader) { loader_ = std::move(loader); }
 
   // Returns what did not fit (a damaged log), or nothing.
@@ -49,6 +56,9 @@ class AccountState {
   const std::set<std::string>& subscriptions() const;
   const std::map<std::string, std::string>& annotations() const;  // of the account
   UidValidity highest_validity(std::string_view name) const;
+  // One for a mailbox made now: above any that its name ever had and, while the 32 bits have room for that, above any
+  // that any name had. So no rename brings a name and a UIDVALIDITY together that were together before.
+  std::optional<UidValidity> fresh_validity(std::string_view name, int64_t now) const;  // nothing: none is left
   MailboxKey next_key() const { return next_key_; }
   Epoch epoch() const { return epoch_; }
   MailboxTree tree() const;
@@ -78,6 +88,8 @@ class AccountState {
   std::map<std::string, UidValidity> validities_;  // the highest that each name ever had
   MailboxKey next_key_{1};
   Epoch epoch_;
+  UidValidity highest_of_all_;  // in validities_, base included
+  size_t tombstone_ranges_ = 16384;
   Loader loader_;
 };
 

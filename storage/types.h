@@ -88,6 +88,8 @@ struct MailboxChange {
   std::optional<ModSeqMode> mode;
   std::optional<Uid> first_recent;
   std::optional<std::string> mailbox_id;
+  // VANISHED is a superset for clients that know less than this number. Only ever goes up.
+  std::optional<ModSeq> history_floor;
 };
 
 // How far a mailbox has been brought up to date from its source: what the ladder compares next time. Opaque to the

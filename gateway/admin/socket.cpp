@@ -54,6 +54,7 @@ std::string to_line(const migrate::Tally& t) {
   p["messages"] = t.messages;
   p["messages_total"] = t.messages_total;
   p["bytes"] = t.bytes;
+  p["bytes_total"] = t.bytes_total;
   json::object line;
   line["progress"] = std::move(p);
   return json::serialize(line) + "\n";
@@ -249,6 +250,7 @@ awaitable<Result<VerbResult>> call_server(std::filesystem::path path, std::strin
       tally.messages = number(t, "messages");
       tally.messages_total = number(t, "messages_total");
       tally.bytes = number(t, "bytes");
+      tally.bytes_total = number(t, "bytes_total");
       progress.update(tally);
     } else if (o.contains("exit") && o.contains("result") && o.at("result").is_object()) {
       VerbResult r;

@@ -1,4 +1,5 @@
-// doctor: reads every frame and body of accounts' stores and tells what is wrong. Writes nothing.
+// doctor: reads every frame and body of accounts' stores and tells what is wrong; with `repair`, mends it while nobody
+// has the account open, and fetches lost bodies from the source while there is one.
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
@@ -7,8 +8,10 @@
 #include "gateway/admin/render.h"
 #include "gateway/admin/verbs.h"
 #include "gateway/source/account_directory.h"
+#include "gateway/source/log_lease.h"
 #include "gateway/source/user_account.h"
 #include "storage/check.h"
+#include "storage/repair.h"
 #include "wire/net/pool.h"
 
 namespace gateway::admin {
@@ -16,6 +19,12 @@ namespace gateway::admin {
 namespace {
 
 namespace json = boost::json;
+using wire::base::Lsn;
+
+struct Mending {
+  bool asked = false;
+  std::filesystem::path from;
+};
 
 VerbResult render_check(const std::string& user, const storage::CheckReport& r) {
   VerbResult out;
@@ -29,6 +38,13 @@ VerbResult render_check(const std::string& user, const storage::CheckReport& r) 
              std::to_string(r.mailboxes) + " mailboxes, " + std::to_string(r.messages) + " messages, " +
              std::to_string(r.frames) + " frames, " + human_bytes(r.live_bytes) + " live, " +
              human_bytes(r.dead_bytes) + " dead\n";
+  if (!r.restored.empty()) {
+    out.json["restored"] = r.restored;
+    out.text +=
+        "  an older copy of the directory was put back once (when, last change that was there, first number "
+        "after it): " +
+        r.restored + "\n";
+  }
   json::array problems;
   for (const storage::CheckProblem& p : r.problems) {
     json::object o;
@@ -42,39 +58,163 @@ VerbResult render_check(const std::string& user, const storage::CheckReport& r) 
   return out;
 }
 
-// Up to where the log of an account that is open in this process holds still.
-awaitable<storage::Lsn> durable_of(source::UserAccountPtr account) { co_return account->the_copy().store().durable(); }
+void render_repair(const storage::RepairReport& r, uint64_t fetched, VerbResult& out) {
+  json::array done;
+  std::string text;
+  for (const std::string& d : r.done) {
+    done.emplace_back(d);
+    text += "  " + d + "\n";
+  }
+  if (fetched > 0) text += "  fetched " + std::to_string(fetched) + " messages from the source again\n";
+  if (!r.quarantine.empty()) text += "  what was taken out is in " + r.quarantine.string() + "\n";
+  if (text.empty()) text = "  nothing had to be repaired\n";
+  out.json["repaired"] = std::move(done);
+  out.json["quarantine"] = r.quarantine.string();
+  out.json["lost_frames"] = r.lost_frames;
+  out.json["jumped"] = r.jumped;
+  out.json["bodies_restored"] = r.bodies_restored;
+  out.json["bodies_fetched"] = fetched;
+  out.text = "repaired:\n" + text + out.text;
+}
 
-awaitable<VerbResult> check_one(Context& context, std::string user) {
-  storage::Lsn until(UINT64_MAX);
+storage::CheckProgress as_progress(Progress& progress, const std::string& user) {
+  Progress* to = &progress;
+  return [to, user](uint64_t done, uint64_t total) {
+    migrate::Tally t;
+    t.user = user;
+    t.bytes = done;
+    t.bytes_total = total;
+    to->update(t);
+    return true;
+  };
+}
+
+// Up to where the log of an account that is open in this process holds still.
+awaitable<Lsn> durable_of(source::UserAccountPtr account) { co_return account->the_copy().store().durable(); }
+
+// A directory that was put back while nobody served it: opening it will jump.
+void add_restored(source::LogLease& lease, storage::CheckReport& report) {
+  Result<source::LeaseVerdict> verdict = lease.check(report.end);
+  if (!verdict || !verdict->restored) return;
+  const uint64_t lost = verdict->used > report.end ? verdict->used.value - report.end.value : 0;
+  report.problems.push_back(
+      {"this is an older copy of the account's directory: at least " + std::to_string(lost) + " later changes are gone",
+       "LSN " + std::to_string(report.end.value + 1),
+       "put a newer copy here if there is one; else open it: numbers then go on far above what "
+       "clients have seen"});
+}
+
+// Bodies that are named and not there, from wherever the account can have them.
+awaitable<Result<uint64_t>> fetch_missing(source::UserAccountPtr account) {
+  uint64_t fetched = 0;
+  const storage::Account& store = account->the_copy().store();
+  const auto tree = store.tree();
+  for (const storage::MailboxInfo& info : tree->mailboxes) {
+    const auto now = store.snapshot(info.key);
+    storage::UidSet missing;
+    for (uint32_t i = 0; now && i < now->size(); ++i) {
+      if (now->message(i).body && !store.has_body(*now->message(i).body)) missing.add(now->uid(i));
+    }
+    if (missing.empty()) continue;
+    auto box = co_await account->the_copy().open(info.key);
+    if (!box) co_return box.error();
+    auto content = co_await account->ensure_content(*box, missing);
+    if (!content) co_return content.error();
+    fetched += missing.count() - content->failed.size();
+  }
+  co_return fetched;
+}
+
+awaitable<Result<uint64_t>> fetch_from_source(Context& context, control::User user) {
+  if (user.upstream.empty()) co_return uint64_t{0};
+  Result<source::UserAccountPtr> account = co_await context.services.registry->open(user.name);
+  if (!account) co_return account.error();
+  awaitable<Result<uint64_t>> there = fetch_missing(*account);
+  co_return co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
+}
+
+awaitable<Result<storage::RepairReport>> mend(Context& context, control::User user, std::filesystem::path from,
+                                              Progress& progress) {
+  storage::RepairOptions options;
+  options.epoch = user.placement.epoch;
+  options.numbers_are_ours = user.placement.owner == control::Owner::local;
+  options.from = std::move(from);
+  options.progress = as_progress(progress, user.name);
+  storage::Env* env = &context.services.env;
+  const std::filesystem::path directory = source::account_directory(context.services.config.data_dir, user.name);
+  auto outcome = std::make_shared<Result<storage::RepairReport>>(Failure(Errc::internal, "not begun"));
+  {
+    // An older directory is recognised by its files, which a repair may replace: opening jumps first. What does not
+    // open is repaired as it is.
+    Result<source::UserAccountPtr> opened = co_await context.services.registry->open(user.name);
+  }
+  auto work = [env, directory, options, outcome] { *outcome = storage::repair_store(*env, directory, options); };
+  std::function<void()> when_closed = work;
+  co_await context.services.registry->while_closed(user.name, "the account is being repaired; please reconnect",
+                                                   std::move(when_closed));
+  co_return std::move(*outcome);
+}
+
+awaitable<VerbResult> check_one(Context& context, std::string name, Mending mending, Progress& progress) {
+  Result<control::User> user = co_await find_user(context, name);
+  if (!user) co_return failed(name, user.error());
+  std::optional<storage::RepairReport> repaired;
+  uint64_t fetched = 0;
+  std::string not_fetched;
+  if (mending.asked) {
+    auto done = co_await mend(context, *user, mending.from, progress);
+    if (!done && done.error().code != Errc::not_found) co_return failed(name, done.error());
+    if (done) {
+      repaired = std::move(*done);
+      auto got = co_await fetch_from_source(context, *user);
+      if (got) fetched = *got;
+      if (!got) not_fetched = got.error().note;
+    }
+  }
+  Lsn until(UINT64_MAX);
   if (context.sessions != nullptr) {
     // A server may have the store open and be writing to it. What does not open is checked as it lies there.
-    Result<source::UserAccountPtr> account = co_await context.services.registry->open(user);
+    Result<source::UserAccountPtr> account = co_await context.services.registry->open(name);
     if (account) {
-      awaitable<storage::Lsn> there = durable_of(*account);
+      awaitable<Lsn> there = durable_of(*account);
       until = co_await asio::co_spawn((*account)->executor(), std::move(there), asio::use_awaitable);
     }
   }
   storage::Env* env = &context.services.env;
-  const std::filesystem::path directory = source::account_directory(context.services.config.data_dir, user);
-  auto work = [env, directory, until] { return storage::check_store(*env, directory, {}, until); };
+  const std::filesystem::path directory = source::account_directory(context.services.config.data_dir, name);
+  auto lease = std::make_shared<source::LogLease>(context.services.control, name, directory / "log");
+  auto told = as_progress(progress, name);
+  const bool settled = until == Lsn(UINT64_MAX) && !mending.asked;
+  auto work = [env, directory, until, told, lease, settled] {
+    Result<storage::CheckReport> report = storage::check_store(*env, directory, told, until);
+    if (report && settled) add_restored(*lease, *report);
+    return report;
+  };
   Result<storage::CheckReport> report = co_await wire::net::run_on_pool(context.services.blocking, work);
-  if (!report && report.error().code == Errc::not_found) {
-    // Nobody has logged in or synced yet: there is nothing that could be wrong.
-    co_return render_check(user, storage::CheckReport());
-  }
-  if (!report) co_return failed(user, report.error());
-  co_return render_check(user, *report);
+  // Nobody has logged in or synced yet: there is nothing that could be wrong.
+  if (!report && report.error().code == Errc::not_found) report = storage::CheckReport();
+  if (!report) co_return failed(name, report.error());
+  VerbResult out = render_check(name, *report);
+  if (repaired) render_repair(*repaired, fetched, out);
+  if (!not_fetched.empty()) out.text += "  the source could not be asked for lost messages: " + not_fetched + "\n";
+  co_return out;
 }
 
 }  // namespace
 
-awaitable<VerbResult> doctor(Context& context, json::object args, Progress&) {
+awaitable<VerbResult> doctor(Context& context, json::object args, Progress& progress) {
   Args a(args);
   std::vector<std::string> users = a.texts("users");
+  Mending mending;
+  mending.asked = a.flag("repair");
+  mending.from = a.optional_text("from").value_or("");
   if (const auto problem = a.problem()) co_return failed(*problem);
+  if (!mending.from.empty() && (!mending.asked || users.size() != 1)) {
+    co_return failed(Failure(Errc::usage, "--from goes with --repair of one account"));
+  }
   Context* c = &context;
-  const Job job = [c](std::string user) { return check_one(*c, std::move(user)); };
+  Progress* p = &progress;
+  const Job job = [c, p, mending](std::string user) { return check_one(*c, std::move(user), mending, *p); };
   co_return co_await for_users(context, std::move(users), false, job);
 }
 

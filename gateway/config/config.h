@@ -76,6 +76,7 @@ struct Config {
   uint64_t max_append_bytes = uint64_t{256} << 20;
   std::string copy_bodies = "all";
   uint64_t copy_max_bytes = 0;
+  uint32_t tombstone_ranges = 16384;  // of expunged UIDs kept a mailbox: how far back VANISHED is exact
   std::vector<std::filesystem::path> quirk_rules;
   std::string log_level = "info", log_format = "json";
   std::optional<std::filesystem::path> access_log;

@@ -142,6 +142,8 @@ std::string effective(const Config& c) {
   out += "\n[copy]\n";
   line(out, "bodies", toml_text(c.copy_bodies));
   line(out, "max_bytes", std::to_string(c.copy_max_bytes));
+  out += "\n[storage]\n";
+  line(out, "tombstone_ranges", std::to_string(c.tombstone_ranges));
   out += "\n[quirks]\n";
   line(out, "rules", list_of(c.quirk_rules));
   out += "\n[log]\n";

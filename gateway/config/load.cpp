@@ -51,6 +51,7 @@ class Loader {
     routing(s);
     limits(s);
     copy(s);
+    storage(s);
     quirks(s);
     log(s);
   }
@@ -272,6 +273,18 @@ class Loader {
     std::string_view bodies = c_.copy_bodies;
     if (s.choice("bodies", bodies, body_policies) != 0) c_.copy_bodies = bodies;
     s.number("max_bytes", c_.copy_max_bytes, uint64_t{1} << 50);
+  }
+
+  void storage(Section& root) {
+    uint32_t line = 0;
+    const toml::table* t = root.table("storage", line);
+    Section s(p_, t, "storage", line);
+    if (const uint32_t at = s.number("tombstone_ranges", c_.tombstone_ranges); at != 0) {
+      if (c_.tombstone_ranges < 16 || c_.tombstone_ranges > 10'000'000) {
+        p_.error(at, "storage.tombstone_ranges must be between 16 and 10,000,000",
+                 "16384 is the default and costs at most 256 KiB a mailbox");
+      }
+    }
   }
 
   void quirks(Section& root) {

@@ -44,6 +44,12 @@ struct User {
   std::string commit_evidence;  // JSON that the commit left: what a rollback compares with
 };
 
+// How far an account's log has come (gateway/source/log_lease.h).
+struct LogLease {
+  wire::base::Lsn used, limit;
+  std::string file;
+};
+
 class Control {
  public:
   virtual ~Control() = default;
@@ -75,6 +81,11 @@ class Control {
   // nullopt: the user has none. CPU-heavy: on the password pool.
   virtual Result<std::optional<bool>> check_own_password(const std::string& user, std::string_view password) = 0;
 
+  virtual Result<std::optional<LogLease>> log_lease(const std::string& user) = 0;
+  virtual Result<void> set_log_lease(const std::string& user, const LogLease& lease) = 0;
+
+  virtual Result<void> note_event(const std::string& user, const std::string& actor, const std::string& what,
+                                  const std::string& evidence) = 0;
   struct Event {
     int64_t when;
     std::string user, actor, what, evidence;

@@ -6,7 +6,7 @@ namespace gateway::control {
 namespace {
 
 // PRAGMA user_version. A newer file is refused; an older one is migrated step by step in open_sqlite().
-constexpr int64_t schema_version = 1;
+constexpr int64_t schema_version = 2;
 constexpr int64_t application_id = 0x4661726c;  // "Farl"
 
 constexpr const char* schema_1 = R"(
@@ -45,6 +45,15 @@ CREATE TABLE events (
 CREATE INDEX events_by_user ON events(user, id);
 )";
 
+constexpr const char* schema_2 = R"(
+CREATE TABLE log_leases (
+  user TEXT PRIMARY KEY REFERENCES users(name) ON DELETE CASCADE,
+  used INTEGER NOT NULL,
+  upto INTEGER NOT NULL,
+  file TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)";
+
 Result<int64_t> pragma(Database& db, std::string_view name) {
   Result<Statement> s = db.prepare("PRAGMA " + std::string(name));
   if (!s) return s.error();
@@ -64,10 +73,12 @@ Result<void> prepare_schema(Database& db) {
   if (*version > schema_version) {
     return Failure(Errc::unsupported, "the control database was written by a newer version: run that one");
   }
-  if (*version != 0 || *application != 0) {
+  const bool older = *version >= 1 && *application == application_id;
+  if (!older && (*version != 0 || *application != 0)) {
     return Failure(Errc::corrupt, "the file at the control database's path is some other database");
   }
-  const std::string all = std::string(schema_1) + "PRAGMA application_id = " + std::to_string(application_id) +
+  const std::string all = (older ? std::string() : std::string(schema_1)) + schema_2 +
+                          "PRAGMA application_id = " + std::to_string(application_id) +
                           "; PRAGMA user_version = " + std::to_string(schema_version) + ";";
   Result<void> done = db.execute(all.c_str());
   if (done) done = t->commit();

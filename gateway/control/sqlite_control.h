@@ -1,6 +1,7 @@
 // The control database in SQLite: one connection, one lock. Its functions stand by table: sqlite.cpp (the file and its
-// schema), sqlite_users.cpp (users, aliases, tombstones, placement), sqlite_secrets.cpp, sqlite_events.cpp. For the
-// .cpp files of this folder. Any thread; password hashing and sealing happen outside of the lock.
+// schema), sqlite_users.cpp (users, aliases, tombstones, placement), sqlite_secrets.cpp, sqlite_leases.cpp,
+// sqlite_events.cpp. For the .cpp files of this folder. Any thread; password hashing and sealing happen outside of the
+// lock.
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,10 @@ class SqliteControl : public Control {
   Result<std::optional<std::string>> source_password(const std::string& user) override;
   Result<void> set_own_password(const std::string& user, std::string_view password) override;
   Result<std::optional<bool>> check_own_password(const std::string& user, std::string_view password) override;
+  Result<std::optional<LogLease>> log_lease(const std::string& user) override;
+  Result<void> set_log_lease(const std::string& user, const LogLease& lease) override;
+  Result<void> note_event(const std::string& user, const std::string& actor, const std::string& what,
+                          const std::string& evidence) override;
   Result<std::vector<Event>> events(const std::string& user, size_t limit) override;
 
  private:

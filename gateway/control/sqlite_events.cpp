@@ -20,6 +20,12 @@ Result<void> SqliteControl::log_event(const std::string& user, const std::string
   return s->bind(now()).bind(user).bind(actor).bind(what).bind(evidence).run();
 }
 
+Result<void> SqliteControl::note_event(const std::string& user, const std::string& actor, const std::string& what,
+                                       const std::string& evidence) {
+  const std::lock_guard lock(mutex_);
+  return log_event(user, actor, what, evidence);
+}
+
 Result<std::vector<Control::Event>> SqliteControl::events(const std::string& user, size_t limit) {
   const std::lock_guard lock(mutex_);
   Result<Statement> s =

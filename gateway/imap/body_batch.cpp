@@ -26,11 +26,12 @@ Result<void> load(LoadedBody& body, const BodyBatch& batch) {
     if (*header) {
       body.bytes = std::move(**header);
       body.scan = wire::mail::scan(body.bytes.view());
-      return {};
+      return batch.needs.stream ? body.reader->verify() : Result<void>();
     }
   }
   const bool parsed = batch.needs.header || batch.needs.scan;
-  if (!parsed && body.size > stream_above) return {};
+  // Once a literal has begun, damage could only be told by ending the connection.
+  if (!parsed && body.size > stream_above) return body.reader->verify();
   auto bytes = MessageBytes::load(*body.reader, batch.spool);
   if (!bytes) return bytes.error();
   body.bytes = std::move(*bytes);
@@ -41,8 +42,9 @@ Result<void> load(LoadedBody& body, const BodyBatch& batch) {
 
 void load_all(BodyBatch& batch) {
   for (LoadedBody& body : batch.bodies) {
-    if (body.failed) continue;
+    if (body.failed || body.loaded) continue;
     auto loaded = load(body, batch);
+    body.loaded = true;
     if (!loaded) body.failed = loaded.error();
   }
 }
@@ -132,7 +134,37 @@ awaitable<std::shared_ptr<BodyBatch>> BodyLoader::next() {
   }
   auto work = [batch] { load_all(*batch); };
   co_await wire::net::run_on_pool(*s_.environment().pool, std::move(work));
+  co_await mend(batch);
   co_return batch;
+}
+
+// What the store could not read the account may have from elsewhere, once.
+awaitable<void> BodyLoader::mend(std::shared_ptr<BodyBatch> batch) {
+  UidSet damaged;
+  for (const LoadedBody& body : batch->bodies) {
+    if (!body.failed || body.expunged) continue;
+    const View::Now now = s_.selected()->view.now(body.shown_index, s_.newest());
+    const Errc code = body.failed->code;
+    if (!now.in->message(now.index).body || now.expunged) continue;
+    if (code == Errc::corrupt || code == Errc::io || code == Errc::not_found) damaged.add(body.uid);
+  }
+  if (damaged.empty()) co_return;
+  auto outcome = co_await s_.account().ensure_content(s_.selected()->box, damaged);
+  for (LoadedBody& body : batch->bodies) {
+    if (!damaged.contains(body.uid)) continue;
+    body.failed.reset();
+    if (!outcome) body.failed = outcome.error();
+    if (outcome) {
+      for (const auto& f : outcome->failed) {
+        if (f.uid == body.uid) body.failed = f.why;
+      }
+    }
+    if (body.failed) continue;
+    body.loaded = false;
+    open(body);
+  }
+  auto again = [batch] { load_all(*batch); };
+  co_await wire::net::run_on_pool(*s_.environment().pool, std::move(again));
 }
 
 }  // namespace gateway::imap

@@ -27,7 +27,8 @@ struct LoadedBody {
   uint64_t size = 0;
   source::HeaderBytes header;  // the header alone, where the content is not in the copy and is not needed
   MessageBytes bytes;
-  bool complete = false;         // `bytes` is the whole message
+  bool complete = false;  // `bytes` is the whole message
+  bool loaded = false;
   wire::mail::MessageScan scan;  // of `bytes`
   std::optional<Failure> failed;
   bool expunged = false;  // ... because others expunged it
@@ -56,6 +57,7 @@ class BodyLoader {
   awaitable<void> ensure();
   awaitable<void> ask_headers(UidSet& missing);
   void open(LoadedBody& body);
+  awaitable<void> mend(std::shared_ptr<BodyBatch> batch);
 
   Session& s_;
   const std::vector<uint32_t>& indexes_;

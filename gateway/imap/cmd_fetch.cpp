@@ -96,7 +96,10 @@ awaitable<void> mark_seen(Session& s, const UidSet& read, const FetchPlan& plan,
 }
 
 Reply failed_reply(Session& s, const std::vector<FetchProblem>& problems) {
-  Reply reply = reply_to(problems.front().why, s.asker(), Code::unavailable);
+  const Failure& why = problems.front().why;
+  // A damaged message is in the log already: once, by the account, with what to do.
+  Reply reply =
+      why.code == Errc::corrupt ? Reply::no(Code::corruption, why.note) : reply_to(why, s.asker(), Code::unavailable);
   reply.condition = Condition::no;
   reply.text += " (uid " + std::to_string(problems.front().uid.value);
   if (problems.size() > 1) reply.text += " and " + std::to_string(problems.size() - 1) + " more";

@@ -19,7 +19,7 @@ struct Tally {
   std::string user, mailbox;
   uint64_t mailboxes = 0, mailboxes_total = 0;
   uint64_t messages = 0, messages_total = 0;  // total 0: not known yet
-  uint64_t bytes = 0;
+  uint64_t bytes = 0, bytes_total = 0;
 };
 using OnProgress = std::function<void(const Tally&)>;
 

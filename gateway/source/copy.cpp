@@ -72,8 +72,15 @@ Result<Lsn> Copy::apply(storage::Batch batch) {
   if (closing_) return Failure(Errc::closed, "the account is being closed");
   auto lsn = store_->commit(std::move(batch));
   wire::base::fault_point("frame-not-synced");
+  if (!lsn && store_->failed()) return failed(lsn.error());
   if (lsn) note_applied(*lsn);
   return lsn;
+}
+
+// Whoever waited is told to come again: what became of a change is only known once the account is open again.
+Failure Copy::failed(const Failure& why) {
+  if (auto tell = std::exchange(on_failed_, nullptr)) tell(why.describe());
+  return Failure(Errc::unavailable, "the account's disk failed; please reconnect");
 }
 
 awaitable<Result<void>> Copy::commit(storage::Batch batch) {
@@ -100,8 +107,7 @@ class Copy::Syncing {
 
 awaitable<Result<void>> Copy::durable(Lsn lsn) {
   while (store_->durable() < lsn) {
-    if (store_->failed())
-      co_return Failure(Errc::io, "the store could not write to its disk; it is closed for changes");
+    if (store_->failed()) co_return failed(Failure(Errc::io, "the store could not write to its disk"));
     if (syncing_) {
       co_await synced_.wait();
       continue;
@@ -110,9 +116,16 @@ awaitable<Result<void>> Copy::durable(Lsn lsn) {
     {
       Syncing claim(*this);
       storage::Account* store = store_.get();
-      auto work = [store] { return store->sync(); };
+      std::shared_ptr<LogLease> lease = lease_;
+      auto work = [store, lease] {
+        Result<Lsn> synced = store->sync();
+        // A line that cannot be written costs nothing now: the next one may.
+        if (synced && lease) (void)lease->note(*synced);
+        return synced;
+      };
       done = co_await wire::net::run_on_pool(pool_, work);
     }
+    if (!done && store_->failed()) co_return failed(done.error());
     if (!done) co_return done.error();
   }
   publish_durable();
@@ -123,7 +136,12 @@ awaitable<Result<void>> Copy::close() {
   closing_ = true;
   while (syncing_) co_await synced_.wait();
   storage::Account* store = store_.get();
-  auto work = [store] { return store->close(); };
+  std::shared_ptr<LogLease> lease = lease_;
+  auto work = [store, lease] {
+    Result<void> closed = store->close();
+    if (closed && lease) (void)lease->close(store->durable());
+    return closed;
+  };
   co_return co_await wire::net::run_on_pool(pool_, work);
 }
 

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
+#include "gateway/source/log_lease.h"
 #include "gateway/source/mailbox.h"
 #include "storage/account.h"
 #include "wire/net/asio.h"
@@ -24,6 +26,9 @@ inline const std::string others_annotation = "namespace-others", shared_annotati
 class Copy {
  public:
   Copy(asio::any_io_executor core, asio::thread_pool& pool, std::unique_ptr<storage::Account> store);
+
+  // Told of what became durable, on the pool.
+  void set_lease(std::shared_ptr<LogLease> lease) { lease_ = std::move(lease); }
 
   storage::Account& store() { return *store_; }
   const storage::Account& store() const { return *store_; }
@@ -43,6 +48,10 @@ class Copy {
 
   awaitable<Result<void>> close();
 
+  // Called once, when the store has failed (an fsync, or a write that could not be taken back): nothing more is
+  // accepted until the account is opened again from what is durable.
+  void on_failed(std::function<void(const std::string& why)> tell) { on_failed_ = std::move(tell); }
+
  private:
   struct Pending {
     storage::Lsn lsn;
@@ -51,6 +60,7 @@ class Copy {
   };
   void note_applied(storage::Lsn lsn);
   void publish_durable();
+  storage::Failure failed(const storage::Failure& why);
 
   asio::thread_pool& pool_;
   std::unique_ptr<storage::Account> store_;
@@ -60,6 +70,8 @@ class Copy {
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
   std::deque<Pending> pending_;
+  std::function<void(const std::string&)> on_failed_;
+  std::shared_ptr<LogLease> lease_;
 };
 
 }  // namespace gateway::source

@@ -86,6 +86,12 @@ struct AppendOutcome {
   Uid uid;
 };
 
+// A message's bytes as the source sent them once more.
+struct WantedBody {
+  Uid uid;
+  storage::PreparedBody body;
+};
+
 struct ContentOutcome {
   struct Failed {
     Uid uid;

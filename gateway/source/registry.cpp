@@ -3,8 +3,10 @@
 #include <functional>
 
 #include "gateway/source/account_directory.h"
+#include "gateway/source/log_lease.h"
 #include "gateway/source/user_account.h"
 #include "wire/net/pool.h"
+#include "wire/net/tasks.h"
 
 namespace gateway::source {
 
@@ -19,6 +21,7 @@ struct Registry::Slot {
   std::unique_ptr<wire::net::Event> opened;
   bool opening = false;
   UserAccountPtr account;
+  std::unique_ptr<wire::net::TaskGroup> tasks;  // the account that closes itself
 };
 
 // Ends also when whoever opens is cancelled.
@@ -65,20 +68,49 @@ awaitable<Result<UserAccountPtr>> Registry::open(std::string user, std::string p
   {
     std::lock_guard lock(mutex_);
     if (closing_) co_return Failure(Errc::unavailable, "the gateway is shutting down");
-    auto& place = slots_[user];
-    if (!place) {
-      place = std::make_shared<Slot>();
-      place->user = user;
-      place->core = core_of(user);
-    }
-    slot = place;
   }
+  slot = slot_of(user);
   awaitable<Result<UserAccountPtr>> there = open_on_core(slot, std::move(password));
   co_return co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
 }
 
+std::shared_ptr<Registry::Slot> Registry::slot_of(const std::string& user) {
+  std::lock_guard lock(mutex_);
+  auto& place = slots_[user];
+  if (!place) {
+    place = std::make_shared<Slot>();
+    place->user = user;
+    place->core = core_of(user);
+  }
+  return place;
+}
+
+awaitable<void> Registry::while_closed(std::string user, std::string why, std::function<void()> work) {
+  std::shared_ptr<Slot> slot = slot_of(user);
+  awaitable<void> there = work_on_core(slot, std::move(why), std::move(work));
+  co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+}
+
+awaitable<void> Registry::work_on_core(std::shared_ptr<Slot> slot, std::string why, std::function<void()> work) {
+  if (!slot->opened) slot->opened = std::make_unique<wire::net::Event>(slot->core);
+  while (slot->opening) co_await slot->opened->wait();
+  Opening claim(*slot);
+  if (UserAccountPtr account = std::exchange(slot->account, nullptr)) {
+    if (auto done = co_await account->close(std::move(why)); !done) {
+      services_.warn(slot->user, "the store was not closed cleanly: " + done.error().describe());
+    }
+  }
+  co_await run_on_pool(services_.blocking, std::move(work));
+}
+
 awaitable<Result<UserAccountPtr>> Registry::open_on_core(std::shared_ptr<Slot> slot, std::string password) {
   if (!slot->opened) slot->opened = std::make_unique<wire::net::Event>(slot->core);
+  if (!slot->tasks) {
+    auto on_error = [this, user = slot->user](const std::string&, std::exception_ptr e) {
+      services_.warn(user, "closing a failed store: " + wire::net::describe(e));
+    };
+    slot->tasks = std::make_unique<wire::net::TaskGroup>(slot->core, on_error);
+  }
   while (slot->opening) co_await slot->opened->wait();
   if (!slot->account || slot->account->closed()) {
     Result<UserAccountPtr> made = Failure(Errc::internal, "");
@@ -114,6 +146,38 @@ awaitable<Result<control::User>> Registry::thaw_leftover(control::User user, sto
   co_return user;
 }
 
+// UIDs of an upstream's are never ours to give out: there only the MODSEQs that we number jump, and the ladder brings
+// the rest up to date.
+awaitable<Result<void>> Registry::jump_if_restored(control::User user, storage::Account* store,
+                                                   std::shared_ptr<LogLease> lease) {
+  const storage::Lsn end = store->appended();
+  auto check = [lease, end] { return lease->check(end); };
+  auto verdict = co_await run_on_pool(services_.blocking, check);
+  if (!verdict) co_return verdict.error();
+  if (!verdict->restored) co_return Result<void>();
+  const bool uids = user.placement.owner == Owner::local;
+  const storage::Lsn above(std::max(verdict->limit, end).value + LogLease::gap);
+  auto jump = [store, above, uids] { return store->jump(above, uids); };
+  if (auto ok = co_await run_on_pool(services_.blocking, jump); !ok) co_return ok.error();
+  const uint64_t lost = verdict->used > end ? verdict->used.value - end.value : 0;
+  const std::string what = "an older copy of the account's directory was put back: it ends at change " +
+                           std::to_string(end.value) + "; at least " + std::to_string(lost) +
+                           " later changes are gone" + (uids ? ", mail that came since it was made with them" : "") +
+                           (uids ? "; UIDs and MODSEQs go on far above what clients have seen"
+                                 : "; the copy is brought up to date from the source");
+  services_.warn(user.name, what);
+  const std::string evidence = "{\"end\":" + std::to_string(end.value) +
+                               ",\"used\":" + std::to_string(verdict->used.value) +
+                               ",\"limit\":" + std::to_string(verdict->limit.value) + "}";
+  control::Control* control = &services_.control;
+  const storage::Lsn now = store->durable();
+  auto tell = [control, lease, user, what, evidence, now]() -> Result<void> {
+    if (auto ok = lease->note(now, true); !ok) return ok;
+    return control->note_event(user.name, "gateway", what, evidence);
+  };
+  co_return co_await run_on_pool(services_.blocking, tell);
+}
+
 awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   control::Control* control = &services_.control;
   std::string name = slot->user;
@@ -126,11 +190,19 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
 
   std::filesystem::path directory = account_directory(services_.config.data_dir, user.name);
   storage::Env* env = &services_.env;
-  auto open_store = [env, directory](storage::Epoch epoch, bool read_only) {
+  const size_t tombstone_ranges = services_.config.tombstone_ranges;
+  auto lease = std::make_shared<LogLease>(services_.control, user.name, directory / "log");
+  auto known = [control, name] { return control->log_lease(name); };
+  auto line = co_await run_on_pool(services_.blocking, known);
+  if (!line) co_return Failure(Errc::unavailable, "the control database cannot be read: " + line.error().note);
+  // An empty mailbox in the place of somebody's mail would empty his clients, too.
+  const bool may_create = user.placement.owner != Owner::local || !*line || (*line)->used.value == 0;
+  auto open_store = [env, directory, tombstone_ranges, may_create](storage::Epoch epoch, bool read_only) {
     storage::OpenOptions options;
-    options.create = !read_only;
+    options.create = !read_only && may_create;
     options.read_only = read_only;
     options.epoch = epoch;
+    options.tombstone_ranges = tombstone_ranges;
     return storage::Account::open(*env, directory, options);
   };
   storage::Epoch epoch = user.placement.epoch;
@@ -156,12 +228,17 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   }
   if (!store) {
     Failure why = store.error();
+    if (why.code == Errc::not_found && !may_create) {
+      why = Failure(Errc::unavailable, "its directory is missing: restore it from a backup");
+      services_.warn(user.name, "the store cannot be opened: " + why.note);
+    }
     why.note = "the store of '" + user.name + "' cannot be opened: " + why.note;
     co_return why;
   }
   for (const auto& d : (*store)->open_report().damage) {
     services_.warn(user.name, "the store is damaged: " + d.what + " at " + d.where + "; run fairlead doctor");
   }
+  if (auto ok = co_await jump_if_restored(user, store->get(), lease); !ok) co_return ok.error();
   if ((*store)->tree()->find("INBOX") == nullptr && user.placement.owner == Owner::local) {
     storage::MailboxInfo inbox;
     inbox.name = "INBOX";
@@ -170,6 +247,7 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
     if (auto done = (*store)->commit(std::move(batch)); !done) co_return done.error();
   }
   auto account = std::make_shared<UserAccount>(services_, slot->core, user, std::move(*store));
+  account->the_copy().set_lease(lease);
   // Also finishes a commit that was cut short after its compare-and-swap.
   if (auto ok = co_await account->settle(user.state, user.placement); !ok) co_return ok.error();
   co_return account;
@@ -186,6 +264,11 @@ awaitable<void> Registry::close_user(std::string user, std::string why) {
   if (!slot) co_return;
   awaitable<void> there = close_on_core(slot, std::move(why));
   co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+}
+
+void Registry::close_soon(const std::string& user, std::string why) {
+  std::shared_ptr<Slot> slot = find(user);
+  if (slot && slot->tasks) slot->tasks->spawn("close", close_on_core(slot, std::move(why)));
 }
 
 awaitable<void> Registry::close_on_core(std::shared_ptr<Slot> slot, std::string why) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,10 @@ class Registry {
 
   // Closes one account if it is open: its sessions are told to leave.
   awaitable<void> close_user(std::string user, std::string why);
+  // The same from the account's core without waiting, for an account that finds that it cannot go on.
+  void close_soon(const std::string& user, std::string why);
+  // Closes the account and runs `work` on the pool while nobody has it open; who opens it meanwhile waits.
+  awaitable<void> while_closed(std::string user, std::string why, std::function<void()> work);
   // Closes it when no session uses it, no job runs, and nobody has opened it since `opens` was read.
   awaitable<void> close_if_unused(std::string user, uint64_t opens);
   // Closes accounts that nobody has used for that long. For a timer of the server's.
@@ -69,7 +74,11 @@ class Registry {
   class Opening;
   awaitable<Result<std::shared_ptr<UserAccount>>> open_on_core(std::shared_ptr<Slot> slot, std::string password);
   awaitable<Result<std::shared_ptr<UserAccount>>> make(std::shared_ptr<Slot> slot);
+  awaitable<Result<void>> jump_if_restored(control::User user, storage::Account* store,
+                                           std::shared_ptr<class LogLease> lease);
   awaitable<Result<control::User>> thaw_leftover(control::User user, storage::Epoch log_epoch);
+  awaitable<void> work_on_core(std::shared_ptr<Slot> slot, std::string why, std::function<void()> work);
+  std::shared_ptr<Slot> slot_of(const std::string& user);
   awaitable<void> close_on_core(std::shared_ptr<Slot> slot, std::string why);
   awaitable<void> close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
                                        std::chrono::seconds idle);

@@ -91,6 +91,11 @@ class UpstreamAuthority final : public Authority, public std::enable_shared_from
   // Lists what is new and brings in every body that the copy lacks. EXAMINE; leaves no trace at the source.
   awaitable<Result<Filled>> fill(std::string name, OnCounts on_counts);
 
+  // The bytes of these messages, where the source still has exactly those that the names say; others are left out.
+  // EXAMINE; changes nothing in the copy, and works whoever the authority is.
+  awaitable<Result<std::vector<WantedBody>>> fetch_exact(std::string name, UidValidity validity,
+                                                         std::map<Uid, storage::Sha256> wanted);
+
   // Whether the copy holds every body of that mailbox's messages.
   bool has_all_content(const std::string& name) const;
 

@@ -32,7 +32,12 @@ UserAccount::UserAccount(Services& services, asio::any_io_executor core, control
       core_(core),
       user_(std::move(user)),
       copy_(core, services.blocking, std::move(store)),
-      gate_(core) {
+      gate_(core),
+      healed_(core) {
+  copy_.on_failed([this](const std::string& why) {
+    services_.warn(user_.name, "the store failed and is opened again: " + why);
+    if (services_.registry) services_.registry->close_soon(user_.name, "the account's disk failed; please reconnect");
+  });
   if (!user_.upstream.empty()) {
     auto at = services_.config.upstreams.find(user_.upstream);
     if (at != services_.config.upstreams.end()) {
@@ -319,10 +324,22 @@ awaitable<Result<AppendOutcome>> UserAccount::append(std::string name, AppendIte
 
 awaitable<Result<ContentOutcome>> UserAccount::ensure_content(MailboxPtr box, UidSet uids) {
   FAIRLEAD_AUTHORITY_OR_FAIL(authority);
-  auto done = co_await authority->ensure_content(box, uids);
+  ContentOutcome damage;
+  const UidSet handled = co_await heal(box, uids, damage);
+  UidSet rest;
+  for (const auto& range : uids.ranges()) {
+    for (Uid uid = range.first; uid <= range.last; uid = uid.next()) {
+      if (!handled.contains(uid)) rest.add(uid);
+    }
+  }
+  if (rest.empty()) co_return damage;
+  auto done = co_await authority->ensure_content(box, rest);
   if (!done && authority != authority_ && authority_) {
     authority = authority_;
-    done = co_await authority->ensure_content(box, uids);
+    done = co_await authority->ensure_content(box, rest);
+  }
+  if (done) {
+    for (auto& f : damage.failed) done->failed.push_back(std::move(f));
   }
   co_return done;
 }

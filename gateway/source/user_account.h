@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,26 @@ class UserAccount final : public MailAccount {
   void choose_authority();
   storage::MailboxTreePtr visible_tree();
 
+  // Damage met while serving (heal.cpp).
+  class Healing {
+   public:
+    explicit Healing(UserAccount& account) : account_(account) { account_.healing_ = true; }
+    ~Healing() {
+      account_.healing_ = false;
+      account_.healed_.notify_all();
+    }
+    Healing(const Healing&) = delete;
+    Healing& operator=(const Healing&) = delete;
+
+   private:
+    UserAccount& account_;
+  };
+  std::map<Uid, storage::Sha256> damaged_among(const MailboxPtr& box, const UidSet& uids) const;
+  void tell_damage(const MailboxPtr& box, const std::map<Uid, storage::Sha256>& bodies, const std::string& outcome);
+  awaitable<Result<std::vector<WantedBody>>> ask_source(MailboxPtr box, std::map<Uid, storage::Sha256> wanted);
+  awaitable<Result<void>> store_again(std::vector<WantedBody>* bodies);
+  awaitable<UidSet> heal(MailboxPtr box, UidSet uids, ContentOutcome& out);
+
   Services& services_;
   asio::any_io_executor core_;
   control::User user_;
@@ -119,6 +140,9 @@ class UserAccount final : public MailAccount {
   std::chrono::steady_clock::time_point last_use_ = std::chrono::steady_clock::now();
   std::atomic<uint64_t> opens_{0};
   bool job_ = false, closed_ = false;
+  bool healing_ = false;
+  wire::net::Event healed_;
+  std::set<storage::Sha256> damage_told_;
 };
 
 using UserAccountPtr = std::shared_ptr<UserAccount>;

@@ -1,12 +1,17 @@
-// A seeded random run against the simplest store that could be right: a map.
+// A seeded random run against the simplest store that could be right: a map. With reopening, crashes, I/O that fails,
+// checkpoints, what sessions that look away are told later, and repair of a store that needs none.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
 #include <map>
 #include <random>
 #include <set>
 
 #include "storage/account.h"
 #include "storage/check.h"
+#include "storage/repair.h"
 #include "tests/fault/fault_env.h"
 #include "tests/fault/store_view.h"
 
@@ -37,6 +42,9 @@ class ModelRun {
 
   void step() {
     uint32_t what = random_() % 100;
+    if (random_() % 50 == 0) session();
+    if (random_() % 400 == 0) repair();
+    if (random_() % 60 == 0) return trouble();
     if (what < 6 || model_.boxes.empty()) return create();
     if (what < 50) return append();
     if (what < 70) return flags();
@@ -109,7 +117,74 @@ class ModelRun {
     key = it->first;
     return it->second;
   }
-  void commit(Batch b) { ASSERT_TRUE(account_->commit(std::move(b))); }
+  void commit(Batch b) {
+    Result<Lsn> r = account_->commit(std::move(b));
+    if (troubled_) {
+      refused_ = !r;
+      return;
+    }
+    ASSERT_TRUE(r) << r.error().describe();
+  }
+  // One I/O of a change fails: it happened wholly or not at all, and says so.
+  void trouble() {
+    if (model_.boxes.empty()) return;
+    const Model before = model_;
+    // What is read lazily is read now: only the change itself shall meet the trouble.
+    for (const auto& [key, box] : model_.boxes) (void)account_->snapshot(MailboxKey(key));
+    (void)account_->has_body(Sha256{});
+    troubled_ = true;
+    refused_ = false;
+    env_->fail(env_->operations() + 1 + random_() % 4, random_() % 2 == 0 ? Errc::io : Errc::no_space,
+               random_() % 2 == 0);
+    switch (random_() % 3) {
+      case 0:
+        append();
+        break;
+      case 1:
+        flags();
+        break;
+      default:
+        expunge();
+    }
+    env_->fail(0);
+    troubled_ = false;
+    if (refused_) model_ = before;
+    if (account_->failed()) {
+      account_.reset();
+      open();
+    }
+    compare();
+  }
+  // A session that looked away learns what happened from two snapshots alone.
+  void session() {
+    if (model_.boxes.empty()) return;
+    uint64_t key;
+    any(key);
+    MailboxSnapshotPtr now = account_->snapshot(MailboxKey(key));
+    MailboxSnapshotPtr& seen = seen_[key];
+    if (seen) {
+      const SnapshotDiff d = SnapshotDiff::between(*seen, *now);
+      std::map<uint32_t, uint64_t> view;
+      for (uint32_t i = 0; i < seen->size(); ++i) view[seen->uid(i).value] = seen->modseq(i).value;
+      for (uint32_t i : d.expunged) view.erase(seen->uid(i).value);
+      for (uint32_t i : d.changed) view[now->uid(i).value] = now->modseq(i).value;
+      for (uint32_t i : d.inserted) view[now->uid(i).value] = now->modseq(i).value;
+      for (uint32_t i = now->size() - d.added; i < now->size(); ++i) view[now->uid(i).value] = now->modseq(i).value;
+      std::map<uint32_t, uint64_t> there;
+      for (uint32_t i = 0; i < now->size(); ++i) there[now->uid(i).value] = now->modseq(i).value;
+      EXPECT_TRUE(view == there);
+    }
+    seen = now;
+  }
+  void repair() {
+    std::unique_ptr<FaultEnv> disk = env_->image(Survives::all);
+    Result<RepairReport> r = repair_store(*disk, "/disk/user", {});
+    ASSERT_TRUE(r) << r.error().describe();
+    EXPECT_TRUE(r->done.empty()) << r->done[0];
+    Result<std::unique_ptr<Account>> a = Account::open(*disk, "/disk/user", {});
+    ASSERT_TRUE(a);
+    EXPECT_EQ(describe(**a), describe(*account_));
+  }
 
   void create() {
     std::string name = "box" + std::to_string(random_() % 12);
@@ -284,6 +359,7 @@ class ModelRun {
     account_.reset();
     env_ = env_->image(Survives::synced);
     model_ = synced_;
+    seen_.clear();  // what was not durable was shown to nobody
     open();
     compare();
   }
@@ -292,19 +368,45 @@ class ModelRun {
   std::unique_ptr<FaultEnv> env_ = std::make_unique<FaultEnv>();
   std::unique_ptr<Account> account_;
   Model model_, synced_;
+  bool troubled_ = false, refused_ = false;
+  std::map<uint64_t, MailboxSnapshotPtr> seen_;
 };
 
 class RandomRun : public testing::TestWithParam<uint32_t> {};
 
-TEST_P(RandomRun, equals_a_map) {
-  ModelRun run(GetParam());
-  for (int i = 0; i < 2000; ++i) {
-    SCOPED_TRACE("step " + std::to_string(i));
+void run_seed(uint32_t seed, int steps) {
+  ModelRun run(seed);
+  for (int i = 0; i < steps; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " step " + std::to_string(i));
     run.step();
-    if (i % 25 == 0) run.compare();
-    if (HasFailure()) return;
+    if (i % 100 == 0) run.compare();
+    if (testing::Test::HasFailure()) return;
   }
+  SCOPED_TRACE("seed " + std::to_string(seed) + " at its end");
   run.finish();
+}
+
+TEST_P(RandomRun, equals_a_map) { run_seed(GetParam(), 10'000); }
+
+// ./dev soak: seeds until the time is up. Without the variable a short run, so that this stays tried.
+TEST(Soak, equals_a_map_until_the_time_is_up) {
+  const char* hours = std::getenv("FAIRLEAD_SOAK_HOURS");
+  const char* first = std::getenv("FAIRLEAD_SOAK_SEED");
+  using Clock = std::chrono::steady_clock;
+  const double length = hours ? std::strtod(hours, nullptr) : 0;
+  const auto until = Clock::now() + std::chrono::duration<double, std::ratio<3600>>(length);
+  auto seed = static_cast<uint32_t>(first ? std::strtoul(first, nullptr, 10) : 1000);
+  uint32_t done = 0;
+  do {
+    run_seed(seed, hours ? 10'000 : 300);
+    if (HasFailure()) {
+      std::cerr << "again with: FAIRLEAD_SOAK_SEED=" << seed << " ./dev soak 0\n";
+      return;
+    }
+    ++seed;
+    ++done;
+  } while (Clock::now() < until);
+  std::cout << done << " seeds, the last " << seed - 1 << "\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, testing::Values(1u, 2u, 3u),

@@ -178,3 +178,28 @@ def case_mailboxes_of_others(c):
     c.check(again.select(shared) == seen, "and there it is again, with the numbers it had")
     again.logout()
     owner.logout()
+
+
+def case_dovecot_damage_is_fetched_again(c):
+    """Stored bytes turn on the disk: while the source has them, clients see nothing of it, before and after a cutover."""
+    relay, gateway, user = between(c, "dovecot", 40)
+    direct = harness.Client(c.peers.port("dovecot"), user)
+    direct.select(how="EXAMINE")
+    want = direct.bodies()
+    direct.logout()
+    c.check.need(gateway.cli("sync", user).returncode == 0, "the copy is filled")
+    for when in ("in front of the source", "after the cutover"):
+        session = harness.Client(gateway.imap, user)
+        session.select()
+        turned = harness.damage_store(gateway.data)
+        c.check.need(turned > 0, "%s: stored messages are damaged on the disk" % when, turned)
+        c.check(session.bodies() == want, "%s: every byte is the source's" % when)
+        relay.reset()
+        c.check(session.bodies() == want, "%s: and again" % when)
+        c.check(relay.read()["body_bytes"] == 0, "%s: without asking again: they were stored" % when, relay.read())
+        session.logout()
+        report = gateway.cli("doctor", user, "--repair", "--json").json
+        c.check(report and report["clean"], "%s: after a repair doctor is clean" % when, report)
+        if when == "in front of the source":
+            done = gateway.cli("cutover", user, "--accept", "sieve,quota,acl,metadata")
+            c.check.need(done.returncode == 0, "the account is cut over", done.stdout + done.stderr)

@@ -1,7 +1,9 @@
 """local - an account with no upstream: mail goes in and comes out, and sessions tell one another."""
+import glob
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 
 import harness
@@ -145,4 +147,86 @@ def case_tls(c):
     session.logout()
     session = harness.Client(gateway.imaps, "local1", tls=True)
     c.check(session.select()["tagged"].startswith("OK"), "and on the TLS port")
+    session.logout()
+
+
+def case_damage_without_a_source(c):
+    """Bytes on the disk turn under a running gateway: an answer, never wrong bytes, and the rest of the mail."""
+    gateway = account(c)
+    session = harness.Client(gateway.imap, "local1")
+    texts = {1: harness.message("small"), 2: os.urandom(30000).hex().encode(), 3: os.urandom(1500000).hex().encode(),
+             4: harness.message("last")}
+    for uid in sorted(texts):
+        c.check.need(session.append("INBOX", texts[uid]).startswith("OK"), "message %d is accepted" % uid)
+    turned = harness.damage_store(gateway.data, least=10000)
+    c.check.need(turned == 2, "two stored messages are damaged on the disk", turned)
+    session.select()
+    for what in ("BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[]"):
+        untagged, tagged = session.ask("UID FETCH 1:4 (UID %s)" % what)
+        c.check(tagged.startswith(b"NO [CORRUPTION]"), "%s of all says that some are damaged" % what, tagged)
+        got = [harness.rawimap.fetch_pairs(chunks) for chunks in untagged]
+        uids = sorted(int(pair[1][b"UID"]) for pair in got if pair)
+        c.check(uids == [1, 4], "and gives those that are not", uids)
+    found = b"".join(sum(session.ask("UID SEARCH TEXT small")[0], []))
+    c.check(b"SEARCH 1" in found, "SEARCH finds what can be read", found)
+    with open(os.path.join(gateway.folder, "serve.log"), errors="replace") as log:
+        lines = [line for line in log if "damaged message" in line]
+    c.check(len(lines) == 2, "each damage is one line of the log, however often it is met", lines)
+    c.check(all("INBOX" in line and "UID" in line and ".log at" in line for line in lines), "with the place", lines)
+    c.check(not session.append("INBOX", harness.message("after")).startswith("NO"), "the session goes on")
+    session.logout()
+    report = gateway.cli("doctor", "local1", "--json").json
+    c.check(report and not report["clean"] and report["problems"], "doctor names the damage", report)
+    backup = os.path.join(gateway.folder, "nowhere")
+    done = gateway.cli("doctor", "local1", "--repair", "--from", backup, "--json")
+    c.check(done.returncode != 0, "an older copy that is not there is told", done.stderr)
+    report = gateway.cli("doctor", "local1", "--repair", "--json").json
+    whats = [p["what"] for p in report["problems"]] if report else None
+    c.check(whats == ["2 messages whose bodies are missing"], "after a repair only what is lost is left", report)
+    session = harness.Client(gateway.imap, "local1")
+    c.check(session.select()["exists"] == 5, "nothing was dropped from the mailbox")
+    got = session.fetch("1,4,5", "UID BODY.PEEK[]")
+    c.check(got[1][b"BODY[]"] == texts[1] and got[4][b"BODY[]"] == texts[4], "what can be read is as it was")
+    session.logout()
+
+
+def case_an_older_directory_is_put_back(c):
+    """Append, copy the directory, append more, kill, put the copy back: no UID denotes two messages."""
+    gateway = account(c)
+    session = harness.Client(gateway.imap, "local1")
+    for number in range(5):
+        session.append("INBOX", harness.message("old%d" % number))
+    store = glob.glob(os.path.join(gateway.data, "accounts", "*", "*"))[0]
+    copy = os.path.join(gateway.folder, "copy")
+    shutil.copytree(store, copy)
+    for number in range(3):
+        session.append("INBOX", harness.message("lost%d" % number))
+    before = session.select()
+    gateway.kill()
+    shutil.rmtree(store)
+    shutil.copytree(copy, store)
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    session.ask("ENABLE QRESYNC")
+    after = session.select()
+    c.check(after["exists"] == 5 and after["uidvalidity"] == before["uidvalidity"],
+            "what the copy held is there under its UIDs, and no cache is void", (before, after))
+    c.check(after["uidnext"] > before["uidnext"] and after["highestmodseq"] > before["highestmodseq"],
+            "numbers go on above all that was shown", (before, after))
+    known = " (QRESYNC (%d %d))" % (before["uidvalidity"], before["highestmodseq"])
+    untagged, tagged = session.ask("SELECT INBOX" + known)
+    told = b"".join(sum(untagged, []))
+    c.check(re.search(rb"VANISHED \(EARLIER\) 6:\d+", told), "a client is told that what is lost is gone", told)
+    reply = session.append("INBOX", harness.message("new"))
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", reply).group(1))
+    c.check(uid >= after["uidnext"], "a new message gets a UID that nobody ever saw", reply)
+    with open(os.path.join(gateway.folder, "serve.log"), errors="replace") as log:
+        c.check(any("older copy" in line for line in log), "the log says so")
+    session.logout()
+    report = gateway.cli("doctor", "local1", "--json").json
+    c.check(report and report["clean"] and report.get("restored"), "doctor tells it, and the store is clean", report)
+    gateway.kill()
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    c.check(session.select()["uidnext"] == uid + 1, "a kill after that changes nothing more")
     session.logout()

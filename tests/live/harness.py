@@ -3,6 +3,7 @@
 Everything listens on free ports of 127.0.0.1. Waits are for an event under a deadline, never for time to pass.
 """
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -112,6 +113,10 @@ def differences(a, b, ignore=("msg.bodystructure",)):
 
 
 # ---- the gateway
+
+# Kinds of frames that end in a message's stored bytes.
+BODY_KINDS = (2,)
+
 
 class Gateway:
     """One configuration, its data directory, and the server process when it runs.
@@ -327,6 +332,25 @@ class Client(rawimap.Imap):
 
     def drop(self):
         self.s.close()
+
+
+def damage_store(data, least=0, most=1 << 40):
+    """Turns one byte near the end of every body in the stores under `data` whose stored length is in these bounds, as a
+    failing disk would; the number of them. docs/storage-format.md, "Frame"."""
+    turned = 0
+    for path in sorted(glob.glob(os.path.join(data, "accounts", "*", "*", "log", "*.log"))):
+        with open(path, "r+b") as log:
+            bytes_ = log.read()
+            magic, at = bytes_[128:136], 128
+            while bytes_[at:at + 8] == magic and at + 48 <= len(bytes_):
+                kind, length = bytes_[at + 9], int.from_bytes(bytes_[at + 12:at + 16], "little")
+                end = at + 48 + length
+                if kind in BODY_KINDS and least <= length <= most:
+                    log.seek(end - 5)
+                    log.write(bytes([bytes_[end - 5] ^ 0x20]))
+                    turned += 1
+                at = end
+    return turned
 
 
 def message(name, body="A line.\r\n"):

@@ -163,16 +163,18 @@ TEST(Mailbox, cold_parts_outlive_many_replacements) {
 
 TEST(Mailbox, vanished_is_the_safe_superset_beyond_the_horizon) {
   MailboxState m(own());
-  for (uint32_t k = 0; k < Tombstones::max_entries + 10; ++k) {
+  constexpr uint32_t horizon = 1000;
+  for (uint32_t k = 0; k < 2 * horizon; ++k) {
     uint32_t u = 1 + 2 * k;
-    add(m, 1 + k / 1000, u, 2 + k);
-    m.expunge(1 + k / 1000, {MailboxKey(1), ModSeq(2 + k), UidSet(Uid(u))});
+    add(m, 1 + k / 100, u, 2 + k);
+    m.expunge(1 + k / 100, {MailboxKey(1), ModSeq(2 + k), UidSet(Uid(u))});
+    m.forget_tombstones(1 + k / 100, horizon);
   }
   add(m, 1, 1000000, 1000000);
   MailboxSnapshotPtr s = m.snapshot();
   EXPECT_EQ(s->vanished_since(ModSeq(1)).to_string(), "1:999999");
-  uint64_t last = 2 + Tombstones::max_entries + 9;
-  EXPECT_EQ(s->vanished_since(ModSeq(last - 1)).to_string(), std::to_string(1 + 2 * (Tombstones::max_entries + 9)));
+  uint64_t last = 1 + 2 * horizon;
+  EXPECT_EQ(s->vanished_since(ModSeq(last - 1)).to_string(), std::to_string(4 * horizon - 1));
   record::Message again;
   again.uid = Uid(1);
   EXPECT_FALSE(m.add(9, std::move(again)));  // never again, however long ago

@@ -133,6 +133,8 @@ TEST(ProgressText, tells_rate_and_time_left) {
   EXPECT_EQ(progress_text(t, 0), "anna: 250 of 1000 messages, 20.0 MB [INBOX.Sent]");
   t.messages_total = 0;
   EXPECT_EQ(progress_text(t, 10), "anna: 250 messages, 20.0 MB (2.0 MB/s) [INBOX.Sent]");
+  t.bytes_total = 2 * t.bytes;
+  EXPECT_EQ(progress_text(t, 10), "anna: 20.0 MB of 40.0 MB (2.0 MB/s), 10 s left");
 }
 
 TEST(JsonText, is_valid_for_any_bytes) {

@@ -69,6 +69,8 @@ sessions_per_user = 5
 [copy]
 bodies = "recent"
 max_bytes = 1000
+[storage]
+tombstone_ranges = 500
 [log]
 level = "debug"
 format = "text"
@@ -97,6 +99,7 @@ TEST_F(Load, reads_every_setting) {
   EXPECT_EQ(u.max_sessions, 7u);
   EXPECT_EQ(u.max_migration, 8u);
   EXPECT_EQ(u.max_per_user, 9u);
+  EXPECT_EQ(c.tombstone_ranges, 500u);
   EXPECT_TRUE(c.allow_plaintext);
   EXPECT_TRUE(c.upstream_login);
   EXPECT_EQ(c.default_upstream, "old");
