@@ -22,7 +22,8 @@ ModSeq jumped(ModSeq highest) { return ModSeq(std::min<uint64_t>(highest.value +
 // Every message gets the new number as well: what clients know of flags, and of messages that came back, is from a
 // future that is gone. They ask for flags again, never for bytes.
 Result<void> Account::Impl::put_jump(Batch::Impl& batch, bool uids, Lsn above) {
-  for (const MailboxInfo& info : state_.tree().mailboxes) {
+  const MailboxTree tree = state_.tree();
+  for (const MailboxInfo& info : tree.mailboxes) {
     const bool mirror = info.mode == ModSeqMode::mirror;
     if (mirror && !uids) continue;
     Result<std::shared_ptr<const MailboxState>> box = batch.mailbox(info.key);

@@ -41,6 +41,19 @@ void BodyIndex::drop(const BodyPlace& place) {
   if (BodyPlace* there = entry(place.name); there && same_place(*there, place)) dropped_[place.name] = place;
 }
 
+void BodyIndex::suspect(const BodyPlace& place) {
+  {
+    std::lock_guard lock(mutex_);
+    auto [it, first] = suspected_.emplace(place.name, place);
+    if (first || !same_place(it->second, place)) {
+      it->second = place;
+      return;
+    }
+    suspected_.erase(it);
+  }
+  drop(place);
+}
+
 std::optional<BodyPlace> BodyIndex::dropped(const Sha256& name) {
   std::lock_guard lock(mutex_);
   auto it = dropped_.find(name);

@@ -33,6 +33,8 @@ class BodyIndex {
   // What was found unreadable is not found any more, so that the same bytes can be added again; unless it has moved
   // meanwhile. all() still has it: index.snap must not forget what may be read another day.
   void drop(const BodyPlace& place);
+  // The disk could not read it: a second time in a row it is dropped.
+  void suspect(const BodyPlace& place);
   std::optional<BodyPlace> dropped(const Sha256& name);  // where it lies
   Result<std::optional<BodyPlace>> find(const Sha256& name);
   Result<std::vector<BodyPlace>> all();  // sorted by name
@@ -64,7 +66,7 @@ class BodyIndex {
   std::mutex mutex_;
   Loader load_;                  // empty once done
   std::vector<BodyPlace> base_;  // sorted
-  std::unordered_map<Sha256, BodyPlace, Hash> changed_, condemned_, dropped_;
+  std::unordered_map<Sha256, BodyPlace, Hash> changed_, condemned_, dropped_, suspected_;
 };
 
 }  // namespace storage

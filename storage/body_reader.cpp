@@ -43,7 +43,8 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
 
 // Damage, or a disk that cannot read it: whoever has the bytes elsewhere may add them again.
 Failure StoredBody::unreadable(Failure why) {
-  if (index_ && (why.code == Errc::corrupt || why.code == Errc::io)) index_->drop(place_);
+  if (index_ && why.code == Errc::corrupt) index_->drop(place_);
+  if (index_ && why.code == Errc::io) index_->suspect(place_);
   return why;
 }
 

@@ -278,7 +278,8 @@ Result<void> StoreRepair::drop_bad_snapshot() {
 Result<void> StoreRepair::restore_bodies() {
   Result<std::unique_ptr<Account>> account = Account::open(env_, directory_, opening());
   if (!account) return account.error();
-  for (const MailboxInfo& info : (*account)->tree()->mailboxes) {
+  const MailboxTreePtr tree = (*account)->tree();
+  for (const MailboxInfo& info : tree->mailboxes) {
     MailboxSnapshotPtr box = older_ ? (*account)->snapshot(info.key) : nullptr;
     for (uint32_t i = 0; box && i < box->size(); ++i) {
       const auto& name = box->message(i).body;

@@ -97,7 +97,8 @@ Result<void> diff_states(const AccountState& log, const AccountState& known, con
     if (known.info(key) != nullptr) continue;
     if (Result<void> r = put(record::Mailbox{record::MailboxAction::remove, key, {}, {}}); !r) return r;
   }
-  for (const MailboxInfo& info : known.tree().mailboxes) {
+  const MailboxTree tree = known.tree();
+  for (const MailboxInfo& info : tree.mailboxes) {
     std::shared_ptr<const MailboxState> box = known.mailbox(info.key);
     if (!box) return Failure(Errc::io, "mailbox cannot be read");
     if (Result<void> r = diff_mailbox(log, *box, put); !r) return r;

@@ -111,9 +111,11 @@ Result<void> Planner::finish(const LogScan& scan) {
     expected = std::max(expected, plan.name.first);
     uint64_t at = segment_header_size;
     for (const PlannedFrame& f : plan.frames) {
-      if (f.offset > at) plan.bad.emplace_back(at, f.offset);
+      const bool gap = f.offset > at;
+      if (gap) plan.bad.emplace_back(at, f.offset);
       at = f.offset + frame_header_size + f.header.length;
-      if (f.header.lsn > expected && plan.name.generation == 0) {
+      // In a rewritten segment LSNs are missing by design, but for where bytes are bad.
+      if (f.header.lsn > expected && (gap || plan.name.generation == 0)) {
         plan_.lost.emplace_back(expected, Lsn(f.header.lsn.value - 1));
       }
       expected = f.header.lsn.next();
@@ -124,7 +126,7 @@ Result<void> Planner::finish(const LogScan& scan) {
       Lsn upto = last ? Lsn(scan.next().value - 1) : Lsn(scan.segments()[s + 1].first.value - 1);
       if (plan.name.last) upto = plan.name.last;
       // At the very end nobody can say how many frames it were: at least the next.
-      if (plan.name.generation == 0) plan_.lost.emplace_back(expected, std::max(upto, expected));
+      plan_.lost.emplace_back(expected, std::max(upto, expected));
       expected = std::max(expected, upto.next());
     }
     if (plan.name.last) expected = std::max(expected, plan.name.last.next());

@@ -138,33 +138,42 @@ awaitable<std::shared_ptr<BodyBatch>> BodyLoader::next() {
   co_return batch;
 }
 
-// What the store could not read the account may have from elsewhere, once.
+// What the store could not read is tried again, and then the account may have it from elsewhere.
 awaitable<void> BodyLoader::mend(std::shared_ptr<BodyBatch> batch) {
-  UidSet damaged;
-  for (const LoadedBody& body : batch->bodies) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const UidSet damaged = damaged_in(*batch);
+    if (damaged.empty()) co_return;
+    auto outcome = co_await s_.account().ensure_content(s_.selected()->box, damaged);
+    for (LoadedBody& body : batch->bodies) {
+      if (!damaged.contains(body.uid)) continue;
+      body.failed.reset();
+      if (!outcome) body.failed = outcome.error();
+      if (outcome) {
+        for (const auto& f : outcome->failed) {
+          if (f.uid == body.uid) body.failed = f.why;
+        }
+      }
+      if (body.failed) continue;
+      body.loaded = false;
+      open(body);
+    }
+    auto again = [batch] { load_all(*batch); };
+    co_await wire::net::run_on_pool(*s_.environment().pool, std::move(again));
+    // What the account could not get it will not get by asking twice.
+    if (!outcome || !outcome->failed.empty()) co_return;
+  }
+}
+
+UidSet BodyLoader::damaged_in(const BodyBatch& batch) const {
+  UidSet out;
+  for (const LoadedBody& body : batch.bodies) {
     if (!body.failed || body.expunged) continue;
     const View::Now now = s_.selected()->view.now(body.shown_index, s_.newest());
     const Errc code = body.failed->code;
     if (!now.in->message(now.index).body || now.expunged) continue;
-    if (code == Errc::corrupt || code == Errc::io || code == Errc::not_found) damaged.add(body.uid);
+    if (code == Errc::corrupt || code == Errc::io || code == Errc::not_found) out.add(body.uid);
   }
-  if (damaged.empty()) co_return;
-  auto outcome = co_await s_.account().ensure_content(s_.selected()->box, damaged);
-  for (LoadedBody& body : batch->bodies) {
-    if (!damaged.contains(body.uid)) continue;
-    body.failed.reset();
-    if (!outcome) body.failed = outcome.error();
-    if (outcome) {
-      for (const auto& f : outcome->failed) {
-        if (f.uid == body.uid) body.failed = f.why;
-      }
-    }
-    if (body.failed) continue;
-    body.loaded = false;
-    open(body);
-  }
-  auto again = [batch] { load_all(*batch); };
-  co_await wire::net::run_on_pool(*s_.environment().pool, std::move(again));
+  return out;
 }
 
 }  // namespace gateway::imap

