@@ -59,9 +59,12 @@ Result<void> Account::Impl::create() {
   Result<std::shared_ptr<File>> file = files_.open(Lsn(1), 0);
   if (!file) return file.error();
   if (Result<void> r = (*file)->sync(); !r) return r;
-  for (const std::filesystem::path& d : {directory_ / "log", directory_, directory_.parent_path()}) {
-    if (d.empty()) continue;
+  // Up to the data directory: the ones between may be new, too.
+  std::filesystem::path d = directory_ / "log";
+  for (int level = 0; level < 5 && !d.empty(); ++level) {
     if (Result<void> r = env_.sync_directory(d); !r) return r;
+    if (d == d.parent_path()) break;
+    d = d.parent_path();
   }
   return {};
 }
