@@ -23,6 +23,7 @@ VerbResult render_archive(const migrate::ArchiveReport& r, const char* did, cons
   out.json["messages"] = r.messages;
   out.json["bytes"] = r.bytes;
   out.json["there_before"] = r.there_before;
+  out.json["left_out"] = r.left_out;
   json::array failures;
   out.text = r.user + ": " + did + " " + std::to_string(r.messages) + " messages in " + std::to_string(r.mailboxes) +
              " mailboxes, " + human_bytes(r.bytes) + ", as " + migrate::to_string(r.format);

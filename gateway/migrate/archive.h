@@ -13,13 +13,16 @@
 
 namespace gateway::migrate {
 
+inline constexpr size_t most_failures = 10'000;
+
 struct ArchiveReport {
   std::string user;
   ArchiveFormat format = ArchiveFormat::maildir;
   uint64_t mailboxes = 0, messages = 0, bytes = 0;
-  uint64_t there_before = 0;  // import: messages that an earlier run had brought
-  std::vector<SyncReport::Failed> failed;
-  std::vector<std::string> notes;  // what is not as it was, in words
+  uint64_t there_before = 0;               // import: messages that an earlier run had brought
+  uint64_t left_out = 0;                   // messages that could not be read or written
+  std::vector<SyncReport::Failed> failed;  // they and mailboxes, each with its reason: the first most_failures
+  std::vector<std::string> notes;          // what is not as it was, in words
 };
 
 // Errc::exists: the directory is not empty. What cannot be read is in `failed`; the rest is there.

@@ -32,7 +32,7 @@ struct Out {
   storage::MailboxSnapshotPtr box;
   OutFile side, mbox;
   uint32_t next = 0;
-  uint64_t messages = 0, bytes = 0;
+  uint64_t messages = 0, bytes = 0, left_out = 0;
   std::vector<SyncReport::Failed> failed;
 };
 
@@ -134,7 +134,8 @@ Result<void> write_message(Out& out, const storage::Account& store, uint32_t ind
   m.flags = out.box->flags(index);
   m.info = out.box->message(index);
   const auto fail = [&](const Failure& why) {
-    out.failed.push_back({out.box->info().name, m.uid.value, why.describe()});
+    ++out.left_out;
+    if (out.failed.size() < most_failures) out.failed.push_back({out.box->info().name, m.uid.value, why.describe()});
   };
   if (!m.info.body) {
     fail(Failure(Errc::not_found, "its content is not in the copy"));
@@ -327,7 +328,10 @@ awaitable<Result<ArchiveReport>> export_on_core(UserAccountPtr account, ArchiveF
     ++report.mailboxes;
     report.messages += out->messages;
     report.bytes += out->bytes;
-    for (auto& f : out->failed) report.failed.push_back(std::move(f));
+    report.left_out += out->left_out;
+    for (auto& f : out->failed) {
+      if (report.failed.size() < most_failures) report.failed.push_back(std::move(f));
+    }
     manifest.mailboxes.push_back(std::move(place));
   }
   auto shared = std::make_shared<const Manifest>(std::move(manifest));

@@ -101,7 +101,7 @@ InFile::~InFile() {
 Result<InFile> InFile::open(const std::filesystem::path& path) {
   InFile out;
   out.path_ = path.string();
-  out.fd_ = ::open(out.path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  out.fd_ = ::open(out.path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
   if (out.fd_ < 0) return os_failure("cannot read", out.path_);
   struct stat st {};
   if (::fstat(out.fd_, &st) != 0) return os_failure("cannot read", out.path_);

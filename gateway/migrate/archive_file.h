@@ -41,7 +41,8 @@ class InFile {
   InFile(InFile&& o) noexcept;
   InFile& operator=(InFile&& o) noexcept;
   ~InFile();
-  // Errc::not_found. Refuses what is no plain file.
+  // Errc::not_found. Refuses what is no plain file, a symbolic link too: a folder of somebody else's making must not
+  // lead to what only this process may read.
   static Result<InFile> open(const std::filesystem::path& path);
   uint64_t size() const { return size_; }
   int64_t modified() const { return modified_; }  // seconds since 1970

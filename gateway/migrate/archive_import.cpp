@@ -76,7 +76,8 @@ Result<void> find_maildirs(Found& found, const std::filesystem::path& directory,
   std::vector<std::string> folders;
   for (std::filesystem::directory_iterator it(directory, ec), end; !ec && it != end; it.increment(ec)) {
     const std::string name = it->path().filename().string();
-    if (name.starts_with('.') && it->is_directory(ec) && std::filesystem::is_directory(it->path() / "cur", ec)) {
+    if (name.starts_with('.') && !it->is_symlink(ec) && it->is_directory(ec) &&
+        std::filesystem::is_directory(it->path() / "cur", ec)) {
       folders.push_back(name);
     }
   }
@@ -325,7 +326,10 @@ class Import {
       }
       const auto fail = [&](const Failure& why) {
         const std::string file = in.message.file.empty() ? "" : in.message.file + ": ";
-        report_.failed.push_back({name, in.message.uid.value, file + why.describe()});
+        ++report_.left_out;
+        if (report_.failed.size() < most_failures) {
+          report_.failed.push_back({name, in.message.uid.value, file + why.describe()});
+        }
       };
       if (in.wrong) {
         fail(*in.wrong);

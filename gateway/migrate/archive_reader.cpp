@@ -56,6 +56,12 @@ ArchiveReader::ArchiveReader(ArchiveFormat format, std::filesystem::path place, 
 Result<std::optional<ArchivedMailbox>> ArchiveReader::open() {
   std::filesystem::path side = place_;
   if (format_ == ArchiveFormat::maildir) {
+    for (const char* sub : subfolders) {
+      std::error_code ec;
+      if (std::filesystem::is_symlink(place_ / sub, ec)) {
+        return Failure(Errc::refused, (place_ / sub).string() + " is a symbolic link: it could lead anywhere");
+      }
+    }
     side /= side_file_name;
   } else {
     side += side_file_suffix;

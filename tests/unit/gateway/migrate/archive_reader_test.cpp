@@ -117,6 +117,20 @@ TEST_F(Reader, WhatIsNoMboxIsAnError) {
   EXPECT_EQ(page.error().code, Errc::malformed);
 }
 
+TEST_F(Reader, ASymbolicLinkLeadsNowhere) {
+  std::ofstream(directory / "secret") << "only for the owner of the process\n";
+  std::filesystem::create_symlink(directory / "secret", directory / "mail" / "cur" / "1.a:2,");
+  const auto got = read(ArchiveFormat::maildir);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_TRUE(got[0].wrong);
+  std::filesystem::remove_all(directory / "mail" / "new");
+  std::filesystem::create_directory_symlink(directory, directory / "mail" / "new");
+  ArchiveReader reader(ArchiveFormat::maildir, directory / "mail", store->new_body());
+  auto head = reader.open();
+  ASSERT_FALSE(head);
+  EXPECT_EQ(head.error().code, Errc::refused);
+}
+
 class WithSideFile : public Reader {
  protected:
   ArchivedMessage record(uint32_t uid, const std::string& content, const std::string& file) {
