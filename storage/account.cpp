@@ -12,6 +12,7 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
   LogWriter& log = writer();
   if (batch.base != log.appended()) return Failure(Errc::conflict, "the store changed while the batch was made");
   if (batch.frames.empty()) return log.appended();
+  if (Result<void> r = check_bodies(batch); !r) return r.error();
   if (Result<void> r = log.roll_if_full(); !r) return r.error();
 
   Lsn lsn = log.appended(), synced = log.durable();
@@ -56,10 +57,35 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
   };
   if (Result<void> r = log.write(length, lsn, put); !r) return r.error();
 
+  if (rewriting_) rewriting_->touched.insert(batch.used_bodies.begin(), batch.used_bodies.end());
   for (const BodyPlace& b : bodies) bodies_->put(b);
   state_.merge(std::move(batch.layer));
   tree_.reset();
   return lsn;
+}
+
+bool Account::Impl::begin_rewriting() {
+  if (rewriting_ || rewriting_stopped_) return false;
+  rewriting_ = std::make_shared<RewriteWatch>();
+  return true;
+}
+
+// A batch that was begun before a rewrite took bodies out of the index may refer to them.
+Result<void> Account::Impl::check_bodies(const Batch::Impl& batch) {
+  if (batch.condemnations == condemnations_) return {};
+  for (const Sha256& name : batch.used_bodies) {
+    if (batch.new_bodies.count(name) != 0) continue;
+    Result<std::optional<BodyPlace>> place = bodies_->find(name);
+    if (!place) return place.error();
+    if (*place) continue;
+    if (!rewriting_ || !rewriting_->make_void()) {
+      return Failure(Errc::conflict, "a body went while the batch was made");
+    }
+    bodies_->pardon(rewriting_->condemned);
+    place = bodies_->find(name);
+    if (!place || !*place) return Failure(Errc::conflict, "a body went while the batch was made");
+  }
+  return {};
 }
 
 Result<void> Account::Impl::raise_epoch(Epoch e) {

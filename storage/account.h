@@ -103,6 +103,8 @@ class Account {
  private:
   friend class Batch;
   friend class StoreRepair;
+  friend class Rewrite;
+  friend class Space;
   class Impl;
   explicit Account(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -120,6 +120,7 @@ Result<void> Account::Impl::read_whole_log(AccountState& state, BodyIndex& bodie
 Result<void> Account::Impl::checkpoint() {
   if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
   LogWriter& log = writer();
+  if (rewriting_ && rewriting_->finish) rewriting_->finish();  // places of one generation only
   if (log.appended() == checkpoint_ && !snapshot_failed_) return {};
   if (Result<void> r = log.roll_if_full(); !r) return r;
   if (Result<Lsn> r = log.sync(); !r) return r.error();

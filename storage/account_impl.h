@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "storage/account.h"
@@ -18,6 +19,30 @@ namespace storage {
 struct SnapshotBase {
   Lsn lsn;
   LogPosition tail;  // where the frame lsn + 1 will be
+};
+
+// What a rewrite that is under way and the account's commits tell each other.
+struct RewriteWatch {
+  // --- owner thread
+  std::set<Sha256> touched;          // bodies that messages took up since the picture
+  std::vector<BodyPlace> condemned;  // constant while it copies
+  std::function<void()> finish;      // set while it is adopted: does the rest at once
+
+  // --- any thread
+  // Whether nothing has been named yet: from now on nothing will be.
+  bool make_void() {
+    State expected = State::open;
+    return state_.compare_exchange_strong(expected, State::is_void) || expected == State::is_void;
+  }
+  bool name() {
+    State expected = State::open;
+    return state_.compare_exchange_strong(expected, State::named);
+  }
+  bool is_void() const { return state_.load() == State::is_void; }
+
+ private:
+  enum class State { open, is_void, named };
+  std::atomic<State> state_{State::open};
 };
 
 class Account::Impl {
@@ -47,11 +72,27 @@ class Account::Impl {
   const OpenReport& report() const { return report_; }
   const OpenOptions& options() const { return options_; }
   Epoch epoch() const { return epoch_; }
+  const std::filesystem::path& directory() const { return directory_; }
+  SegmentFiles& files() { return files_; }
   Spool spool();
+
+  // --- rewriting; owner thread but for the mutex and, while a pass is under way, what it notes of segments
+  std::mutex& space_mutex() { return space_mutex_; }  // pins, naming of rewritten segments, retired/
+  bool begin_rewriting();                             // false: there is one, or there must be none any more
+  const std::shared_ptr<RewriteWatch>& rewriting() const { return rewriting_; }
+  void end_rewriting() { rewriting_.reset(); }
+  void stop_rewriting() { rewriting_stopped_ = true; }
+  void segments_changed() { checkpoint_ = Lsn(0); }  // index.snap names others
+  uint64_t& condemnations() { return condemnations_; }
+  using SegmentKey = std::pair<Lsn, uint32_t>;
+  std::set<SegmentKey>& damaged_segments() { return damaged_segments_; }
+  // What a reading found: at which LSN.
+  std::map<SegmentKey, std::pair<Lsn, uint64_t>>& surveyed() { return surveyed_; }
   uint64_t next_token() { return ++token_; }
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
 
  private:
+  Result<void> check_bodies(const Batch::Impl& batch);
   Result<void> tidy(const LogListing& log);
   Result<void> create();
   Result<void> recover(std::vector<SegmentName> segments);
@@ -88,6 +129,13 @@ class Account::Impl {
   bool opened_ = false;
   std::unique_ptr<AccountState> rescued_;  // from the log, for the mailboxes that index.snap has lost
 
+  std::mutex space_mutex_;
+  std::shared_ptr<RewriteWatch> rewriting_;
+  bool rewriting_stopped_ = false;
+  uint64_t condemnations_ = 0;
+  std::set<SegmentKey> damaged_segments_;
+  std::map<SegmentKey, std::pair<Lsn, uint64_t>> surveyed_;
+
   struct Cached {
     std::shared_ptr<const MailboxState> of;
     MailboxSnapshotPtr snapshot;
@@ -103,6 +151,7 @@ class Batch::Impl {
         layer(&a.state()),
         base(a.writer().appended()),
         token(a.next_token()),
+        condemnations(a.condemnations()),
         buffers(a.buffers()),
         bytes(buffers->take()) {}
   ~Impl() { buffers->give(std::move(bytes)); }  // a batch that is dropped may outlive its account
@@ -130,10 +179,12 @@ class Batch::Impl {
   AccountState layer;
   Lsn base;  // conflict unless the log still ends here
   uint64_t token;
+  uint64_t condemnations;  // when it began: bodies may have left the index since
   std::shared_ptr<BufferPool> buffers;
   Buffer bytes;
   std::vector<Frame> frames;
   std::map<Sha256, size_t> new_bodies;
+  std::vector<Sha256> used_bodies;  // that its messages refer to
   std::map<MailboxKey, ModSeq> numbers;
   uint64_t spooled = 0;
 };

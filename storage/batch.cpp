@@ -146,8 +146,15 @@ Result<void> Batch::change_mailbox(MailboxKey key, const MailboxChange& change) 
     return Failure(Errc::conflict, "a mailbox that numbers its changes cannot become a mirror again");
   }
   if (change.highest_modseq && change.highest_modseq->value > max_modseq) return Failure(Errc::limit, "MODSEQ too big");
-  if (Result<std::shared_ptr<const MailboxState>> box = impl_->mailbox(key); !box) return box.error();
-  return impl_->put(record::Mailbox{record::MailboxAction::change, key, {}, change});
+  Result<std::shared_ptr<const MailboxState>> box = impl_->mailbox(key);
+  if (!box) return box.error();
+  record::Mailbox m{record::MailboxAction::change, key, {}, change};
+  if (change.mode == ModSeqMode::own && info->mode == ModSeqMode::mirror) {
+    // Written down, since a rewrite may leave the message out whose number it is.
+    ModSeq now = std::max(info->highest_modseq, (*box)->highest_of_messages());
+    m.change.highest_modseq = std::max(now, change.highest_modseq.value_or(ModSeq(0)));
+  }
+  return impl_->put(std::move(m));
 }
 
 Result<void> Batch::remove_mailbox(MailboxKey key) {
@@ -220,6 +227,7 @@ Result<MessageIds> Batch::add_message(MailboxKey key, const NewMessage& message)
     Result<bool> there = impl_->has_body(*message.info.body);
     if (!there) return there.error();
     if (!*there) return Failure(Errc::not_found, "no such body");
+    impl_->used_bodies.push_back(*message.info.body);
   }
   MessageIds ids{m.uid, m.modseq};
   if (Result<void> r = impl_->put(std::move(m)); !r) return r.error();
@@ -236,6 +244,7 @@ Result<void> Batch::attach_body(MailboxKey key, Uid uid, const Sha256& body, std
   if (!*there) return Failure(Errc::not_found, "no such body");
   const MessageInfo& info = (*box)->info_at(*place);
   if (info.body == body && (!size || *size == info.size)) return {};
+  impl_->used_bodies.push_back(body);
   return impl_->put(record::BodyLink{key, uid, body, size});
 }
 

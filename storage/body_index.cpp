@@ -85,6 +85,21 @@ Result<std::vector<BodyPlace>> BodyIndex::all() {
   return places;
 }
 
+Result<size_t> BodyIndex::part(size_t from, size_t at_most, std::vector<BodyPlace>& out) {
+  std::lock_guard lock(mutex_);
+  if (Result<void> r = load(); !r) return r.error();
+  if (from == 0) {
+    for (const auto& [name, p] : changed_) {
+      if (p.segment) out.push_back(p);
+    }
+  }
+  size_t to = std::min(base_.size(), from + at_most);
+  for (size_t i = from; i < to; ++i) {
+    if (base_[i].segment && changed_.count(base_[i].name) == 0) out.push_back(base_[i]);
+  }
+  return to < base_.size() ? to : 0;
+}
+
 std::vector<BodyPlace> BodyIndex::condemn(std::span<const BodyPlace> places) {
   std::lock_guard lock(mutex_);
   std::vector<BodyPlace> gone;

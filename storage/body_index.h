@@ -40,6 +40,9 @@ class BodyIndex {
   Result<std::vector<BodyPlace>> all();  // sorted by name
 
   // --- rewriting (storage/rewrite.h)
+  // Some of all(), not sorted, so that nobody waits for long: those of index.snap from number `from` on, and (with the
+  // first) those since. Returns how many of index.snap have been passed; 0 at their end.
+  Result<size_t> part(size_t from, size_t at_most, std::vector<BodyPlace>& out);
   // Bodies that nothing uses any more leave the index, so that the same bytes are written again; who still shows an
   // older state finds them until their file is purged. Returns those that were there.
   std::vector<BodyPlace> condemn(std::span<const BodyPlace> places);

@@ -25,6 +25,7 @@ class Check {
   Result<void> body(const LogFrame& frame);
   Result<void> references();
   Result<void> snapshot();
+  Result<void> replaced_and_pinned(const LogListing& listing);
   void problem(std::string what, std::string where, std::string repair) {
     if (report_.problems.size() < max_problems) {
       report_.problems.push_back({std::move(what), std::move(where), std::move(repair)});
@@ -39,7 +40,7 @@ class Check {
   AccountState state_;
   BodyIndex bodies_;
   Replayer replayer_{state_, bodies_, 1};
-  uint64_t done_ = 0, total_ = 0, all_bytes_ = 0;
+  uint64_t done_ = 0, total_ = 0, all_bytes_ = 0, doubled_bytes_ = 0;
   std::map<Sha256, uint64_t> body_bytes_;                         // good ones
   std::map<std::pair<MailboxKey, Uid>, uint64_t> message_bytes_;  // the frame that made it
   Buffer piece_;
@@ -72,6 +73,7 @@ Result<void> Check::body(const LogFrame& f) {
     problem("body " + to_hex(head->name) + " is not the bytes that it is named after", where, repair);
     return {};
   }
+  if (auto it = body_bytes_.find(head->name); it != body_bytes_.end()) doubled_bytes_ += it->second;
   body_bytes_[head->name] = frame_header_size + f.header.length;
   return {};
 }
@@ -96,8 +98,8 @@ Result<void> Check::batch(std::span<const LogFrame> frames) {
 }
 
 Result<void> Check::references() {
-  std::map<Sha256, bool> used;
-  for (const auto& [name, bytes] : body_bytes_) used[name] = false;
+  std::map<Sha256, uint64_t> used;
+  for (const auto& [name, bytes] : body_bytes_) used[name] = 0;
   uint64_t live_messages = 0, all_messages = 0, live_bodies = 0, all_bodies = 0;
   for (const auto& [key, slot] : state_.slots()) {
     MailboxSnapshotPtr box = slot.mailbox->snapshot();
@@ -111,7 +113,7 @@ Result<void> Check::references() {
       if (!info.body) continue;
       auto it = used.find(*info.body);
       if (it != used.end()) {
-        it->second = true;
+        ++it->second;
         continue;
       }
       if (missing++ == 0) first_missing = box->uid(i);
@@ -128,14 +130,39 @@ Result<void> Check::references() {
   for (const auto& [name, bytes] : body_bytes_) {
     all_bodies += bytes;
     ++report_.bodies;
-    if (used[name]) {
+    if (uint64_t times = used[name]; times > 0) {
       live_bodies += bytes;
+      report_.shared_bytes += (times - 1) * bytes;
     } else {
       ++report_.orphan_bodies;
     }
   }
-  report_.dead_bytes = (all_messages - live_messages) + (all_bodies - live_bodies);
+  report_.dead_bytes = (all_messages - live_messages) + (all_bodies - live_bodies) + doubled_bytes_;
   report_.live_bytes = all_bytes_ - report_.dead_bytes;
+  return {};
+}
+
+Result<void> Check::replaced_and_pinned(const LogListing& listing) {
+  std::vector<std::filesystem::path> paths;
+  for (const SegmentName& s : listing.superseded) paths.push_back(files_.directory() / s.text());
+  for (const RetiredName& r : listing.retired) paths.push_back(retired_directory(files_.directory()) / r.text());
+  for (const std::filesystem::path& p : paths) {
+    Result<std::unique_ptr<File>> file = files_.env().open(p, Env::Mode::read);
+    if (!file && file.error().code == Errc::not_found) continue;  // a server has just moved or removed it
+    if (!file) return file.error();
+    Result<uint64_t> size = (*file)->size();
+    if (!size) return size.error();
+    report_.retired_bytes += *size;
+  }
+  Result<std::vector<Pin>> pins = read_pins(files_.env(), directory_);
+  if (pins) {
+    report_.pins = std::move(*pins);
+  } else if (pins.error().code == Errc::corrupt) {
+    problem("the file of pins is damaged: nothing is rewritten or removed", "pins",
+            "remove it, and pin again what a backup or rollback that is under way needs");
+  } else {
+    return pins.error();
+  }
   return {};
 }
 
@@ -148,8 +175,9 @@ Result<void> Check::snapshot() {
 }
 
 Result<CheckReport> Check::run() {
-  Result<std::vector<SegmentName>> segments = list_segments(files_.env(), files_.directory());
-  if (!segments) return segments.error();
+  Result<LogListing> listing = list_log(files_.env(), files_.directory());
+  if (!listing) return listing.error();
+  const std::vector<SegmentName>* segments = &listing->in_force;
   if (segments->empty()) return Failure(Errc::not_found, "no such store");
   for (const SegmentName& s : *segments) {
     files_.add(s);
@@ -187,6 +215,7 @@ Result<CheckReport> Check::run() {
   }
   if (Result<void> r = references(); !r) return r.error();
   if (Result<void> r = snapshot(); !r) return r.error();
+  if (Result<void> r = replaced_and_pinned(*listing); !r) return r.error();
   return std::move(report_);
 }
 

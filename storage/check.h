@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/env.h"
+#include "storage/pins.h"
 #include "storage/types.h"
 
 namespace storage {
@@ -17,8 +18,11 @@ struct CheckProblem {
 
 struct CheckReport {
   uint64_t frames = 0;
-  uint64_t live_bytes = 0;  // of frames that the present state needs
-  uint64_t dead_bytes = 0;  // of bodies that no message has and of messages that are gone: what a rewrite would free
+  uint64_t live_bytes = 0;     // of frames that the present state needs
+  uint64_t dead_bytes = 0;     // of bodies that no message has and of messages that are gone: what a rewrite would free
+  uint64_t shared_bytes = 0;   // saved by bodies that more than one message has
+  uint64_t retired_bytes = 0;  // of files that were replaced and wait to be removed
+  std::vector<Pin> pins;
   uint64_t mailboxes = 0, messages = 0, bodies = 0;
   Lsn end;                     // the last one
   std::string restored;        // restored_annotation, if an older copy was ever put back

@@ -23,6 +23,14 @@ const MessageInfo& ColdStore::at(uint32_t index) const {
   return (*block)[index % block_size];
 }
 
+std::optional<Sha256> ColdStore::body(uint32_t index) const {
+  if (const Block* block = blocks_[index / block_size].load(std::memory_order_acquire)) {
+    return (*block)[index % block_size].body;
+  }
+  Reader in(packed_->bytes(offsets_[index], offsets_[index + 1] - offsets_[index]));
+  return record::decode_info(in).body;
+}
+
 ColdStore::Block* ColdStore::unpack(uint32_t block) const {
   auto made = std::make_unique<Block>();
   uint32_t from = block * block_size, to = std::min(from + block_size, packed_count_);

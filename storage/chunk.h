@@ -31,6 +31,8 @@ class ColdStore {
   ColdStore& operator=(const ColdStore&) = delete;
 
   const MessageInfo& at(uint32_t index) const;
+  // The message's body, without unpacking what is still packed: for those who look at all messages once.
+  std::optional<Sha256> body(uint32_t index) const;
   bool full() const { return next_ == block_size * block_count; }
   uint32_t add(MessageInfo info);  // owner thread; not when full()
 

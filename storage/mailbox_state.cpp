@@ -178,6 +178,22 @@ UidSet MailboxState::present(const UidSet& uids) const {
   return found;
 }
 
+UidSet MailboxState::uids() const {
+  UidSet all;
+  for (const auto& c : chunks_) {
+    for (uint32_t u : c->uid) all.add(Uid(u));
+  }
+  return all;
+}
+
+void MailboxState::collect_bodies(std::vector<Sha256>& out) const {
+  for (const auto& c : chunks_) {
+    for (uint32_t cold : c->cold_index) {
+      if (std::optional<Sha256> body = c->cold->body(cold)) out.push_back(*body);
+    }
+  }
+}
+
 MessageChunk& MailboxState::writable(uint64_t token, size_t chunk) {
   if (chunks_[chunk]->token != token) chunks_[chunk] = chunks_[chunk]->copy(token);
   return *chunks_[chunk];

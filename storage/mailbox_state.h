@@ -68,6 +68,9 @@ class MailboxState {
   };
   Touched would_change(const UidSet& uids, const FlagChange& change, bool always) const;
   UidSet present(const UidSet& uids) const;
+  UidSet uids() const;
+  void collect_bodies(std::vector<Sha256>& out) const;  // of all messages, as often as they are used
+  const Tombstones& tombstones() const { return *tombstones_; }
 
   // --- mutators; false: it did not fit
   bool add(uint64_t token, record::Message message);

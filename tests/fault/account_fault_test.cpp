@@ -5,6 +5,8 @@
 
 #include "storage/account.h"
 #include "storage/check.h"
+#include "storage/segments.h"
+#include "storage/space.h"
 #include "tests/fault/fault_env.h"
 #include "tests/fault/store_view.h"
 
@@ -61,6 +63,16 @@ Result<void> flags(Account& a, const UidSet& uids, const std::string& keyword) {
 
 Result<void> sync(Account& a) {
   Result<Lsn> r = a.sync();
+  return r ? Result<void>() : Result<void>(r.error());
+}
+
+Result<void> rewrite_once(Account& a) {
+  Result<bool> r = rewrite(a, eager());
+  return r ? Result<void>() : Result<void>(r.error());
+}
+
+Result<void> retire(Account& a, int64_t linger, int64_t keep) {
+  Result<uint64_t> r = Space(a).retire({linger, keep});
   return r ? Result<void>() : Result<void>(r.error());
 }
 
@@ -123,6 +135,12 @@ std::vector<Step> scenario() {
        }},
       {"sync", sync},
       {"remove", [](Account& a) { return batch(a, [&](Batch& b) { return b.remove_mailbox(key_of(a, "Bin")); }); }},
+      {"rewrite", [](Account& a) { return rewrite_once(a); }},
+      {"retire", [](Account& a) { return retire(a, 0, 1000); }},
+      {"append after a rewrite", [](Account& a) { return append(a, "INBOX", "one\r\n"); }},
+      {"sync", sync},
+      {"purge", [](Account& a) { return retire(a, 0, 0); }},
+      {"checkpoint", [](Account& a) { return a.checkpoint(); }},
       {"raise epoch", [](Account& a) { return a.raise_epoch(Epoch(a.epoch().value + 1)); }},
       {"close", [](Account& a) { return a.close(); }},
   };
@@ -138,6 +156,12 @@ std::vector<std::string> expected() {
     Result<void> r = s.run(**a);
     EXPECT_TRUE(r) << s.name << ": " << r.error().describe();
     states.push_back(describe(**a));
+    if (s.name == "rewrite") {
+      EXPECT_GT(list_segments(env, directory / "log")->front().generation, 0u) << "nothing was rewritten";
+    }
+    if (s.name == "retire") {
+      EXPECT_FALSE(list_log(env, directory / "log")->retired.empty());
+    }
   }
   return states;
 }
@@ -336,7 +360,7 @@ TEST(NothingBeforeDurable, durable_never_says_more_than_a_crash_would_keep) {
   for (const Step& s : scenario()) {
     Lsn before = live->durable();
     ASSERT_TRUE(s.run(*live)) << s.name;
-    if (s.name != "sync" && s.name != "checkpoint" && s.name != "close") {
+    if (s.name != "sync" && s.name != "checkpoint" && s.name != "close" && s.name != "rewrite") {
       // A second observer, beside the log: no commit makes anything durable by itself.
       EXPECT_EQ(live->durable(), before) << s.name;
     }

@@ -28,7 +28,8 @@ using InodePtr = std::shared_ptr<Inode>;
 
 struct Entry {  // a change of one directory
   std::string directory;
-  std::vector<std::pair<std::string, InodePtr>> names;  // null: gone; a rename has two, which survive together
+  std::vector<std::pair<std::string, InodePtr>>
+      names;  // null: gone; a rename within it has two, which survive together
 };
 
 }  // namespace
@@ -248,7 +249,13 @@ Result<void> FaultEnv::rename(const std::filesystem::path& from, const std::file
   InodePtr inode = it->second;
   disk_->names.erase(it);
   disk_->names[to.string()] = inode;
-  disk_->unsynced.push_back({to.parent_path().string(), {{from.string(), nullptr}, {to.string(), inode}}});
+  if (from.parent_path() == to.parent_path()) {
+    disk_->unsynced.push_back({to.parent_path().string(), {{from.string(), nullptr}, {to.string(), inode}}});
+  } else {
+    // Two directories: nobody promises that both halves survive, or in which order.
+    disk_->unsynced.push_back({from.parent_path().string(), {{from.string(), nullptr}}});
+    disk_->unsynced.push_back({to.parent_path().string(), {{to.string(), inode}}});
+  }
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "storage/account.h"
 #include "storage/check.h"
 #include "storage/repair.h"
+#include "storage/space.h"
 #include "tests/fault/fault_env.h"
 #include "tests/fault/store_view.h"
 
@@ -56,6 +57,7 @@ class ModelRun {
     if (what < 93) return sync();
     if (what < 95) return checkpoint();
     if (what < 97) return reopen();
+    if (what < 99) return rewriting();
     crash();
   }
 
@@ -100,6 +102,14 @@ class ModelRun {
     Result<CheckReport> r = check_store(*env_, "/disk/user");
     ASSERT_TRUE(r);
     EXPECT_TRUE(r->clean()) << r->problems[0].what;
+    EXPECT_GT(rewritten_, 3u);
+    // The log alone says the same.
+    std::string now = describe_all(*account_);
+    account_.reset();
+    env_->forget("/disk/user/index.snap");
+    open();
+    EXPECT_FALSE(account_->open_report().used_snapshot);
+    EXPECT_EQ(describe_all(*account_), now);
   }
 
  private:
@@ -350,6 +360,33 @@ class ModelRun {
     ASSERT_TRUE(account_->checkpoint());
     synced_ = model_;
   }
+  // A pass with other changes in between its steps, and now and then without an end.
+  void rewriting() {
+    uint32_t budget = random_() % 40;
+    bool stop = random_() % 6 == 0, in_step = false;
+    Result<bool> r = rewrite(*account_, eager(), [&] {
+      if (in_step || budget == 0) return;
+      --budget;
+      in_step = true;
+      uint32_t what = random_() % 100;
+      if (what < 20) append();
+      if (what >= 20 && what < 40) flags();
+      if (what >= 40 && what < 60) expunge();
+      if (what >= 60 && what < 65) move();
+      if (what >= 65 && what < 70) sync();
+      if (what >= 70 && what < 73) checkpoint();
+      in_step = false;
+    });
+    if (!r) {
+      EXPECT_EQ(r.error().code, Errc::unavailable) << r.error().describe();
+    } else if (*r) {
+      ++rewritten_;
+    }
+    sync();  // a pass has made durable what it was decided by
+    if (stop) return;
+    int64_t linger = random_() % 2 == 0 ? 0 : 3600;
+    ASSERT_TRUE(Space(*account_).retire({linger, random_() % 3 == 0 ? 0 : 1000}));
+  }
   void reopen() {
     if (random_() % 2 == 0) {
       ASSERT_TRUE(account_->close());
@@ -372,6 +409,7 @@ class ModelRun {
   Model model_, synced_;
   bool troubled_ = false, refused_ = false;
   std::map<uint64_t, MailboxSnapshotPtr> seen_;
+  uint32_t rewritten_ = 0;
 };
 
 class RandomRun : public testing::TestWithParam<uint32_t> {};

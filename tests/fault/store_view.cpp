@@ -5,6 +5,7 @@
 
 #include "storage/body_codec.h"
 #include "storage/crc32c.h"
+#include "storage/space.h"
 
 namespace storage {
 
@@ -48,6 +49,17 @@ std::string describe(const Account& account) {
   return out.str();
 }
 
+std::string describe_all(const Account& account) {
+  std::string text = describe(account);
+  for (const MailboxInfo& m : account.tree()->mailboxes) {
+    text += "keywords " + std::to_string(m.key.value);
+    MailboxSnapshotPtr s = account.snapshot(m.key);
+    for (const std::string& k : s ? s->keywords() : std::vector<std::string>{"UNREADABLE"}) text += ' ' + k;
+    text += '\n';
+  }
+  return text;
+}
+
 Result<MailboxKey> create_mailbox(Account& account, const std::string& name, ModSeqMode mode) {
   Batch b = account.begin();
   MailboxInfo info;
@@ -67,6 +79,51 @@ Result<PreparedBody> prepare(Account& account, std::string_view text) {
     text.remove_prefix(n);
   }
   return w.finish();
+}
+
+RewriteOptions eager() {
+  RewriteOptions o;
+  o.dead_share = 0.0001;
+  o.small_bytes = 2000;
+  return o;
+}
+
+Result<bool> rewrite(Account& account, const RewriteOptions& options, const std::function<void()>& between) {
+  Result<std::unique_ptr<Rewrite>> begun = Space(account).begin(options);
+  if (!begun) return begun.error();
+  if (!*begun) return false;
+  Rewrite& pass = **begun;
+  auto failed = [&](const Failure& why) -> Result<bool> {
+    (void)pass.cancel();
+    return why;
+  };
+  auto pause = [&] {
+    if (between) between();
+  };
+  for (Rewrite::Step step = Rewrite::Step::more; step != Rewrite::Step::done; pause()) {
+    Result<Rewrite::Step> r = pass.survey(1500);
+    if (!r) return failed(r.error());
+    step = *r;
+    if (step != Rewrite::Step::nothing) continue;
+    if (Result<void> c = pass.cancel(); !c) return c.error();
+    return false;
+  }
+  for (bool done = false; !done; pause()) {
+    Result<bool> r = pass.condemn(2);
+    if (!r) return failed(r.error());
+    done = *r;
+  }
+  for (Rewrite::Step step = Rewrite::Step::more; step != Rewrite::Step::done; pause()) {
+    Result<Rewrite::Step> r = pass.copy(1500);
+    if (!r) return failed(r.error());
+    step = *r;
+  }
+  for (bool done = false; !done; pause()) {
+    Result<bool> r = pass.adopt(3);
+    if (!r) return failed(r.error());
+    done = *r;
+  }
+  return true;
 }
 
 std::string noise(size_t size, uint32_t seed) {

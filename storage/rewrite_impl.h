@@ -1,0 +1,90 @@
+// What is behind Rewrite. Private to storage.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <vector>
+
+#include "storage/account_impl.h"
+#include "storage/frame_cursor.h"
+#include "storage/liveness.h"
+#include "storage/pins.h"
+#include "storage/rewrite.h"
+#include "storage/segment_writer.h"
+
+namespace storage {
+
+class Rewrite::Impl {
+ public:
+  Impl(Account::Impl& account, const RewriteOptions& options);
+  Result<Step> survey(uint64_t bytes);
+  Result<bool> condemn(size_t bodies);
+  Result<Step> copy(uint64_t bytes);
+  Result<bool> adopt(size_t bodies);
+  Result<void> cancel();
+  const RewriteResult& result() const { return result_; }
+
+ private:
+  enum class Phase {
+    mailboxes,  // which UIDs and bodies are in use
+    counting,   // bytes of bodies by segment
+    gathering,  // the run's bodies
+    reading,    // what of the run is dead, exactly
+    condemning,
+    copying,
+    adopting,
+    finished,
+  };
+  struct Candidate {
+    SegmentName name;
+    Lsn last;
+    uint64_t size = 0, live_bodies = 0, dead_bodies = 0, bodies = 0;
+    bool blocked = false;
+    std::vector<BodyPlace> kept;    // by offset
+    std::vector<uint64_t> dead_at;  // offsets of bodies that nothing uses
+  };
+
+  Result<void> list_candidates();
+  Result<Lsn> free_lsn();
+  Candidate* candidate(const BodyPlace& place);
+  bool choose();
+  Result<bool> walk(uint64_t bytes);
+  Result<bool> walk_on(uint64_t bytes);
+  Result<uint64_t> frame(const Candidate& candidate);
+  Result<void> check_body();
+  void release();
+
+  Account::Impl& account_;
+  const RewriteOptions options_;
+  std::shared_ptr<RewriteWatch> watch_;
+  Phase phase_ = Phase::mailboxes;
+  RewriteResult result_;
+
+  // The picture.
+  Lsn picture_;
+  std::map<MailboxKey, AccountState::Slot> slots_;
+  std::map<MailboxKey, AccountState::Slot>::const_iterator next_slot_;
+  std::optional<SnapshotFile> snapshot_;
+  Liveness live_;
+  std::vector<SegmentName> segments_;
+  std::vector<Candidate> candidates_;  // in order
+  size_t index_at_ = 0;
+
+  // The run.
+  Candidate* run_first_ = nullptr;
+  size_t run_count_ = 0;
+  bool merging_ = false;
+  std::vector<BodyPlace> dead_;
+  uint64_t total_bytes_ = 0, dead_bytes_ = 0;
+
+  // Where the walk is.
+  size_t at_ = 0, next_kept_ = 0;
+  std::optional<FrameCursor> cursor_;
+  bool in_body_ = false;
+  KeywordsSeen keywords_;
+  std::unique_ptr<SegmentWriter> writer_;
+  std::vector<BodyIndex::Moved> moved_;
+  size_t adopted_ = 0;
+};
+
+}  // namespace storage
