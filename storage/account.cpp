@@ -171,6 +171,8 @@ bool Account::has_body(const Sha256& name) const {
 }
 UidValidity Account::highest_uid_validity(std::string_view name) const { return impl_->state().highest_validity(name); }
 Epoch Account::epoch() const { return impl_->epoch(); }
+const AccountId& Account::id() const { return impl_->id(); }
+const std::filesystem::path& Account::directory() const { return impl_->directory(); }
 
 Batch Account::begin() { return Batch(std::make_unique<Batch::Impl>(*impl_)); }
 Result<Lsn> Account::commit(Batch batch) { return impl_->commit(*batch.impl_); }

@@ -7,6 +7,7 @@
 // process before durable() has reached the LSN that commit() returned (design 4: nothing visible before durable).
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -71,6 +72,9 @@ class Account {
   // The UIDVALIDITY that a mailbox created now under `name` must exceed (0: never seen), so that none is ever reused.
   UidValidity highest_uid_validity(std::string_view name) const;
   Epoch epoch() const;
+  // Of this account for ever, the same in all its files.
+  const std::array<uint8_t, 16>& id() const;
+  const std::filesystem::path& directory() const;
 
   // --- change
   Batch begin();                      // over the current state; one at a time

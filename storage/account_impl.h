@@ -74,6 +74,7 @@ class Account::Impl {
   Epoch epoch() const { return epoch_; }
   const std::filesystem::path& directory() const { return directory_; }
   SegmentFiles& files() { return files_; }
+  const AccountId& id() const { return account_; }
   Spool spool();
 
   // --- rewriting; owner thread but for the mutex and, while a pass is under way, what it notes of segments

@@ -60,6 +60,11 @@ const MessageInfo& MailboxSnapshot::message(uint32_t index) const {
   return chunks_[c]->info(at);
 }
 
+std::optional<Sha256> MailboxSnapshot::body(uint32_t index) const {
+  auto [c, at] = locate(first_index_, index);
+  return chunks_[c]->cold->body(chunks_[c]->cold_index[at]);
+}
+
 uint32_t MailboxSnapshot::lower_bound(Uid uid) const {
   auto it = std::lower_bound(chunks_.begin(), chunks_.end(), uid.value,
                              [](const auto& c, uint32_t u) { return c->uid.back() < u; });

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/types.h"
@@ -23,6 +24,8 @@ class MailboxSnapshot {
   uint64_t flag_bits(uint32_t index) const;  // bits 0..4 system flags, bit 8+k: keywords()[k]; bit 63: see flags()
   Flags flags(uint32_t index) const;
   const MessageInfo& message(uint32_t index) const;
+  // The name of its bytes alone: a pass over a big mailbox then unpacks nothing that stays.
+  std::optional<Sha256> body(uint32_t index) const;
 
   // Index of the first message with a UID >= `uid`; size() if none.
   uint32_t lower_bound(Uid uid) const;
