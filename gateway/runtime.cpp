@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ namespace gateway {
 namespace {
 
 constexpr wire::net::Timeout close_patience{20'000};
+constexpr int background_nice = 10;
 
 std::string read_holder(int fd) {
   char text[64];
@@ -71,17 +73,25 @@ Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Co
   r->blocking_ = std::make_unique<asio::thread_pool>(std::max<size_t>(8, 2 * cores));
   // One hash takes tens of milliseconds and megabytes: a flood of wrong passwords must not take the machine.
   r->passwords_ = std::make_unique<asio::thread_pool>(std::clamp<size_t>(machine / 2, 1, 8));
+  // A search is processor time: as many as there are processors, and nothing that a client waits for behind them.
+  r->searches_ = std::make_unique<asio::thread_pool>(machine);
+  r->background_ = std::make_unique<asio::thread_pool>(1);
+  asio::post(*r->background_, [] { (void)::setpriority(PRIO_PROCESS, 0, background_nice); });  // of that thread alone
   std::vector<asio::any_io_executor> executors;
   for (size_t i = 0; i < cores; ++i) {
     r->contexts_.push_back(std::make_unique<asio::io_context>(1));
     r->work_.push_back(asio::make_work_guard(*r->contexts_.back()));
     executors.push_back(r->contexts_.back()->get_executor());
   }
-  source::Services services{
-      *r->config_,   *r->control_,
-      r->env_,       executors,
-      *r->blocking_, std::make_shared<const quirks::LoadedRules>(quirks::load_rules(r->config_->quirk_rules)),
-      nullptr,       nullptr};
+  source::Services services{*r->config_,
+                            *r->control_,
+                            r->env_,
+                            executors,
+                            *r->blocking_,
+                            std::make_shared<const quirks::LoadedRules>(quirks::load_rules(r->config_->quirk_rules)),
+                            nullptr,
+                            nullptr,
+                            r->background_.get()};
   services.warn = [&log](const std::string& user, const std::string& what) { log.warning(what, {{"user", user}}); };
   r->services_ = std::make_unique<source::Services>(std::move(services));
   r->registry_ = std::make_unique<source::Registry>(*r->services_);
@@ -107,6 +117,8 @@ bool Runtime::stop() {
   for (std::thread& t : threads_) t.join();
   if (blocking_) blocking_->join();
   if (passwords_) passwords_->join();
+  if (searches_) searches_->join();
+  if (background_) background_->join();
   return closed_;
 }
 

@@ -48,6 +48,7 @@ class Runtime {
   source::Services& services() { return *services_; }
   asio::thread_pool& passwords() { return *passwords_; }
   asio::thread_pool& blocking() { return *blocking_; }
+  asio::thread_pool& searches() { return *searches_; }
   const std::vector<asio::any_io_executor>& cores() const { return services_->cores; }
 
   // Closes every account and ends the threads. Idempotent. Executors stay valid until destruction, so that what owns
@@ -71,7 +72,7 @@ class Runtime {
   storage::PosixEnv env_;
   std::unique_ptr<control::Control> control_;
   std::vector<std::unique_ptr<asio::io_context>> contexts_;
-  std::unique_ptr<asio::thread_pool> blocking_, passwords_;
+  std::unique_ptr<asio::thread_pool> blocking_, passwords_, searches_, background_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::unique_ptr<source::Services> services_;
   std::unique_ptr<source::Registry> registry_;

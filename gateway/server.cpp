@@ -117,6 +117,7 @@ Result<void> Server::open() {
   environment->login = &login_;
   environment->sessions = &sessions_;
   environment->pool = &runtime_->blocking();
+  environment->searches = &runtime_->searches();
   environment->tls = tls_;
   environment->access = access_.get();
   imap_ = std::make_unique<imap::Server>(environment, runtime_->cores());

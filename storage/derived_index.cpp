@@ -77,19 +77,21 @@ void DerivedFile::drop(uint32_t group) {
   index.drop(g.first, g.first + g.header.count);
 }
 
+// Reads more than it needs: what is mostly asked for next, the first column, then lies in the page cache, for a
+// fraction of what many small reads of a disk cost.
 void DerivedFile::load() {
+  constexpr size_t ahead = 128u << 10;
   Buffer scratch;
   const Result<uint64_t> size = file->size();
   while (size && next < UINT32_MAX - derived_group_entries) {
-    auto head = read_group(*file, header.salt, end, header.columns, scratch);
+    auto head = read_group(*file, header.salt, end, header.columns, scratch, ahead);
     if (!head || end + DerivedGroupHeader::size + head->header.length > *size) return;
     add(head->header, head->directory.keys);
   }
 }
 
 std::optional<DerivedGroupHead> read_group(const File& file, uint64_t salt, uint64_t offset, size_t columns,
-                                           Buffer& scratch) {
-  constexpr size_t guess = 40u << 10;  // mostly all of it in one read
+                                           Buffer& scratch, size_t guess) {
   DerivedGroupHead out;
   scratch.resize(guess);
   Result<size_t> n = file.read_at(offset, {scratch.data(), scratch.size()});

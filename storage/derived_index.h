@@ -49,12 +49,12 @@ struct DerivedFile {
   void load();
 };
 
-// The header and directory of the group at `offset`.
+// The header and directory of the group at `offset`. `guess`: how much is read at first, mostly all of it.
 struct DerivedGroupHead {
   DerivedGroupHeader header;
   DerivedDirectory directory;
 };
 std::optional<DerivedGroupHead> read_group(const File& file, uint64_t salt, uint64_t offset, size_t columns,
-                                           Buffer& scratch);
+                                           Buffer& scratch, size_t guess = 40u << 10);
 
 }  // namespace storage

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/derived/content.h"
 #include "wire/mail/scan.h"
 #include "wire/net/pool.h"
 
@@ -10,9 +11,45 @@ namespace {
 
 constexpr size_t max_messages = 64;
 constexpr uint64_t max_bytes = 4 << 20;
-constexpr size_t max_window = 1024;         // messages asked of the owner in one go
-constexpr uint64_t max_ahead = 64 << 20;    // and their octets
-constexpr uint64_t stream_above = 1 << 20;  // a bigger message that is only sent is never held whole
+constexpr size_t max_window = 1024;          // messages asked of the owner in one go
+constexpr uint64_t max_ahead = 64 << 20;     // and their octets
+constexpr uint64_t ranges_above = 64 << 10;  // a smaller message is one block: reading and scanning it costs no more
+constexpr uint64_t stream_above = 1 << 20;   // a bigger message that is only sent is never held whole
+
+// False: the whole message is to be read.
+Result<bool> load_sections(LoadedBody& body, const BodyBatch& batch, storage::DerivedReader& derived) {
+  const auto marks = derived.seek(body.name);
+  if (!marks || !(*marks & derived::has_structure)) return false;
+  const auto blob = derived.column(derived::structure);
+  const auto structure = blob ? derived::read_structure(*blob) : std::nullopt;
+  const auto scan = structure ? derived::read_parts(structure->parts) : std::nullopt;
+  if (!scan) return false;
+  std::vector<std::optional<wire::mail::Range>> ranges;
+  uint64_t total = 0;
+  for (const wire::mail::SectionSpec& spec : *batch.needs.sections) {
+    ranges.push_back(find_section(*scan, spec.path, spec.kind));
+    if (!ranges.back()) continue;
+    if (ranges.back()->begin > ranges.back()->end || ranges.back()->end > body.size) return false;
+    total += ranges.back()->size();
+  }
+  if (total > MessageBytes::in_memory) return false;
+  std::vector<std::optional<std::string>> sections(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (!ranges[i]) continue;
+    std::string bytes(ranges[i]->size(), '\0');
+    auto n = body.reader->read(ranges[i]->begin, std::span(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
+    if (!n) return n.error();
+    if (*n != bytes.size()) return Failure(Errc::corrupt, "a stored message is shorter than its length");
+    const wire::mail::SectionSpec& spec = (*batch.needs.sections)[i];
+    const bool listed = spec.kind == wire::mail::SectionKind::header_fields;
+    if (listed || spec.kind == wire::mail::SectionKind::header_fields_not) {
+      bytes = wire::mail::select_fields(bytes, spec.fields, listed);
+    }
+    sections[i] = std::move(bytes);
+  }
+  body.sections = std::move(sections);
+  return true;
+}
 
 Result<void> load(LoadedBody& body, const BodyBatch& batch) {
   if (body.header) {
@@ -41,8 +78,16 @@ Result<void> load(LoadedBody& body, const BodyBatch& batch) {
 }
 
 void load_all(BodyBatch& batch) {
+  std::optional<storage::DerivedReader> derived;
   for (LoadedBody& body : batch.bodies) {
     if (body.failed || body.loaded) continue;
+    if (batch.derived && body.reader && body.size > ranges_above) {
+      if (!derived) derived.emplace(batch.derived->reader());
+      const auto done = load_sections(body, batch, *derived);
+      if (!done) body.failed = done.error();
+      body.loaded = !done || *done;
+      if (body.loaded) continue;
+    }
     auto loaded = load(body, batch);
     body.loaded = true;
     if (!loaded) body.failed = loaded.error();
@@ -113,13 +158,16 @@ void BodyLoader::open(LoadedBody& body) {
     body.failed = reader.error();
     return;
   }
+  body.name = *name;
   body.reader = std::make_shared<storage::BodyReader>(std::move(*reader));
   body.size = body.reader->size();
 }
 
 awaitable<std::shared_ptr<BodyBatch>> BodyLoader::next() {
   if (at_ >= ensured_) co_await ensure();
+  if (needs_.sections && !derived_) derived_ = co_await s_.account().derived();
   auto batch = std::make_shared<BodyBatch>();
+  batch->derived = needs_.sections ? derived_ : nullptr;
   batch->needs = needs_;
   batch->spool = s_.environment().config->data_dir;
   uint64_t bytes = 0;

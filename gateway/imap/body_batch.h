@@ -10,7 +10,7 @@
 #include "gateway/imap/message_bytes.h"
 #include "gateway/imap/session.h"
 #include "gateway/source/header_cache.h"
-#include "wire/mail/part.h"
+#include "wire/mail/section.h"
 
 namespace gateway::imap {
 
@@ -18,6 +18,8 @@ struct BodyNeeds {
   bool header = false;  // only the message's own header is looked at
   bool scan = false;    // everything is
   bool stream = false;  // the bytes as they are, too
+  // All that is asked of a message, where that is sections alone: then derived data may tell which bytes to read.
+  std::shared_ptr<const std::vector<wire::mail::SectionSpec>> sections;
 };
 
 struct LoadedBody {
@@ -29,6 +31,9 @@ struct LoadedBody {
   MessageBytes bytes;
   bool complete = false;  // `bytes` is the whole message
   bool loaded = false;
+  // Of BodyNeeds::sections, in place of bytes and scan; nullopt in it: there is no such section.
+  std::optional<std::vector<std::optional<std::string>>> sections;
+  storage::Sha256 name{};
   wire::mail::MessageScan scan;  // of `bytes`
   std::optional<Failure> failed;
   bool expunged = false;  // ... because others expunged it
@@ -39,6 +44,7 @@ struct BodyBatch {
   std::vector<LoadedBody> bodies;
   BodyNeeds needs;
   std::filesystem::path spool;
+  std::shared_ptr<storage::DerivedData> derived;
 };
 
 // Walks over messages in order. The owner is asked for growing windows ahead of what is loaded, so that the first reply
@@ -66,6 +72,7 @@ class BodyLoader {
   size_t at_ = 0, ensured_ = 0, window_ = 64;
   std::unordered_map<Uid, Failure> failed_;               // of the window
   std::unordered_map<Uid, source::HeaderBytes> headers_;  // the same
+  std::shared_ptr<storage::DerivedData> derived_;
 };
 
 }  // namespace gateway::imap

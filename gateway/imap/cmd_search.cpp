@@ -1,8 +1,9 @@
-// RFC 3501 6.4.4, ESEARCH (RFC 4731), MODSEQ (RFC 7162 3.1.5, 3.1.10). Two passes: what the snapshot decides, on the
-// pool over the whole mailbox; then the content of those that are left, a batch at a time, so that a client that goes
-// away stops it.
+// RFC 3501 6.4.4, ESEARCH (RFC 4731), MODSEQ (RFC 7162 3.1.5, 3.1.10). Three passes: what the snapshot decides; then
+// derived data, for those that are left; then the bytes of what has none. On the searches' own pool and in slices, so
+// that a client that goes away, or is sent away, stops it, and no sync waits behind it.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <ctime>
 
 #include "gateway/imap/body_batch.h"
@@ -23,6 +24,11 @@ struct SearchJob {
   std::vector<uint32_t> found;    // indexes in shown
   std::vector<uint32_t> unknown;  // those that the content decides
   std::atomic<bool> cancelled{false};
+  uint32_t position = 0;  // of the pass under way
+  bool asked = false;     // whether anybody is still there
+  std::optional<storage::DerivedReader> derived;
+  bool fillable = false;         // some message has its bytes in the copy and no entry
+  std::vector<uint32_t> missed;  // those without derived data
 
   SearchMessage message(uint32_t shown_index) const {
     SearchMessage m{shown.get(), shown_index, wire::base::SeqNo(shown_index + 1), false};
@@ -38,12 +44,47 @@ struct SearchJob {
   }
 };
 
+// What one slice may take of its thread, and how many messages pass between two looks at the clock.
+constexpr std::chrono::milliseconds slice{20};
+constexpr uint32_t clock_stride = 64;
+
+bool slice_over(uint32_t at, std::chrono::steady_clock::time_point until) {
+  return at % clock_stride == 0 && std::chrono::steady_clock::now() > until;
+}
+
 void search_snapshot(SearchJob& job) {
-  for (uint32_t i = 0; i < job.shown->size() && !job.cancelled; ++i) {
-    const Verdict v = job.program.match(job.message(i), nullptr);
-    if (v == Verdict::yes) job.found.push_back(i);
-    if (v == Verdict::unknown) job.unknown.push_back(i);
+  const auto until = std::chrono::steady_clock::now() + slice;
+  for (; job.position < job.shown->size() && !job.cancelled; ++job.position) {
+    if (slice_over(job.position, until)) return;
+    const Verdict v = job.program.match(job.message(job.position), nullptr);
+    if (v == Verdict::yes) job.found.push_back(job.position);
+    if (v == Verdict::unknown) job.unknown.push_back(job.position);
   }
+}
+
+void search_derived(SearchJob& job) {
+  const auto until = std::chrono::steady_clock::now() + slice;
+  DerivedContent content(*job.derived);
+  for (bool first = true; job.position < job.unknown.size() && !job.cancelled; ++job.position, first = false) {
+    if (!first && slice_over(job.position, until)) return;
+    const uint32_t index = job.unknown[job.position];
+    const SearchMessage m = job.message(index);
+    const auto name = m.in->body(m.index);
+    const auto marks = name ? job.derived->seek(*name) : std::nullopt;
+    job.fillable = job.fillable || (name && !marks);
+    Verdict v = Verdict::unknown;
+    if (marks && (*marks & job.program.marks()) == job.program.marks()) {
+      content.next();
+      v = job.program.match(m, &content, &job.cancelled);
+    }
+    if (v == Verdict::yes) job.found.push_back(index);
+    if (v == Verdict::unknown) job.missed.push_back(index);
+  }
+}
+
+asio::thread_pool& search_pool(Session& s) {
+  const Environment& e = s.environment();
+  return e.searches ? *e.searches : *e.pool;
 }
 
 // The session waits for the pool even when it is cancelled: the work must then end by itself, soon.
@@ -54,11 +95,40 @@ awaitable<void> run_cancellable(Session& s, std::shared_ptr<SearchJob> job, Work
   if (slot.is_connected()) {
     slot.assign([job](asio::cancellation_type) { job->cancelled = true; });
   }
-  co_await wire::net::run_on_pool(*s.environment().pool, std::move(work));
+  co_await wire::net::run_on_pool(search_pool(s), std::move(work));
   if (slot.is_connected()) slot.clear();
 }
 
-awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
+// Between slices. False: nobody waits for the answer any more.
+awaitable<bool> still_wanted(Session& s, SearchJob& job) {
+  if (s.leaving()) co_return false;
+  if (s.stream().peer_state() == wire::net::Stream::PeerState::ended && !std::exchange(job.asked, true)) {
+    // It may only have said that nothing more will come (a script's last command). If it is gone altogether, it resets
+    // what it gets, and the next look shows that.
+    s.out() += "* OK Searching\r\n";
+    co_await s.flush();
+  }
+  co_return s.stream().is_open() && s.stream().peer_state() != wire::net::Stream::PeerState::gone;
+}
+
+awaitable<bool> search_all_derived(Session& s, std::shared_ptr<SearchJob> job) {
+  const auto data = co_await s.account().derived();
+  if (!data) co_return true;
+  job->derived.emplace(data->reader());
+  job->position = 0;
+  while (job->position < job->unknown.size()) {
+    auto work = [job] { search_derived(*job); };
+    co_await run_cancellable(s, job, std::move(work));
+    const bool wanted = co_await still_wanted(s, *job);
+    if (!wanted) co_return false;
+  }
+  job->derived.reset();
+  job->unknown = std::move(job->missed);
+  if (job->fillable) s.account().want_derived(s.selected()->box);
+  co_return true;
+}
+
+awaitable<bool> search_content(Session& s, std::shared_ptr<SearchJob> job) {
   BodyNeeds needs;
   needs.header = !job->program.needs_body();
   needs.scan = job->program.needs_body();
@@ -69,7 +139,8 @@ awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
       for (const LoadedBody& body : batch->bodies) {
         if (body.failed) continue;
         if (job->cancelled) return;
-        const Verdict v = job->program.match(job->message(body.shown_index), &body.scan, &job->cancelled);
+        ScannedContent content(body.scan);
+        const Verdict v = job->program.match(job->message(body.shown_index), &content, &job->cancelled);
         if (v == Verdict::yes) job->found.push_back(body.shown_index);
       }
     };
@@ -80,8 +151,29 @@ awaitable<void> search_content(Session& s, std::shared_ptr<SearchJob> job) {
       s.out() += "* NO [UNAVAILABLE] Message with uid " + std::to_string(body.uid.value) + " could not be searched\r\n";
     }
     co_await s.flush_if_full();
-    if (!s.stream().is_open()) co_return;
+    const bool wanted = co_await still_wanted(s, *job);
+    if (!wanted) co_return false;
   }
+  co_return true;
+}
+
+awaitable<bool> search(Session& s, std::shared_ptr<SearchJob> job) {
+  while (job->position < job->shown->size()) {
+    auto pass = [job] { search_snapshot(*job); };
+    co_await run_cancellable(s, job, std::move(pass));
+    const bool wanted = co_await still_wanted(s, *job);
+    if (!wanted) co_return false;
+  }
+  if (!job->unknown.empty()) {
+    const bool wanted = co_await search_all_derived(s, job);
+    if (!wanted) co_return false;
+  }
+  if (!job->unknown.empty()) {
+    const bool wanted = co_await search_content(s, job);
+    if (!wanted) co_return false;
+  }
+  std::sort(job->found.begin(), job->found.end());
+  co_return true;
 }
 
 std::optional<storage::ModSeq> highest(const SearchJob& job, const std::vector<uint32_t>& of) {
@@ -161,10 +253,8 @@ awaitable<Reply> cmd_search(Session& s, wire::imap::CommandLine& line) {
   job->shown = view.shown();
   job->newest = s.newest();
   job->recent = view.recent_uids();
-  auto pass = [job] { search_snapshot(*job); };
-  co_await run_cancellable(s, job, std::move(pass));
-  if (!job->unknown.empty()) co_await search_content(s, job);
-  std::sort(job->found.begin(), job->found.end());
+  const bool done = co_await search(s, job);
+  if (!done) co_return Reply::no(Code::unavailable, "The search was given up");
   s.counted(job->found.size());
   if (args->esearch) {
     write_extended(s, *job, *args, line.tag);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/imap/body_batch.h"
+#include "gateway/imap/fetch_derived.h"
 #include "wire/imap/fetch_data.h"
 #include "wire/mail/body_structure.h"
 #include "wire/mail/envelope.h"
@@ -69,7 +70,9 @@ awaitable<void> send_stored(Session& s, LoadedBody& body, Slice slice) {
   }
 }
 
-awaitable<void> write_part(Session& s, wire::imap::FetchWriter& fetch, const FetchArgs::Part& part, LoadedBody& body) {
+awaitable<void> write_part(Session& s, wire::imap::FetchWriter& fetch, const FetchPlan& plan, size_t at,
+                           LoadedBody& body) {
+  const FetchArgs::Part& part = plan.args.parts[at];
   const wire::imap::FetchSection name = reply_section(part);
   if (is_whole_message(part)) {
     const Slice slice = cut(body.size, part.partial);
@@ -82,7 +85,12 @@ awaitable<void> write_part(Session& s, wire::imap::FetchWriter& fetch, const Fet
     co_return;
   }
   std::string store;
-  const auto bytes = wire::mail::section_bytes(body.scan, section_spec(part), store);
+  std::optional<std::string_view> bytes;
+  if (body.sections) {
+    if ((*body.sections)[at]) bytes = *(*body.sections)[at];
+  } else {
+    bytes = wire::mail::section_bytes(body.scan, section_spec(part), store);
+  }
   if (!bytes) {
     fetch.section_nil(name);
     co_return;
@@ -93,23 +101,11 @@ awaitable<void> write_part(Session& s, wire::imap::FetchWriter& fetch, const Fet
 }
 
 awaitable<void> write_message(Session& s, const FetchPlan& plan, LoadedBody& body) {
-  View& view = s.selected()->view;
   const auto newest = s.newest();
-  const View::Now now = view.now(body.shown_index, newest);
-  const storage::MessageInfo& info = now.in->message(now.index);
+  const View::Now now = s.selected()->view.now(body.shown_index, newest);
   wire::imap::Writer w(s.out());
   wire::imap::FetchWriter fetch(w, wire::base::SeqNo(body.shown_index + 1));
-  if (plan.with_uid) fetch.uid(now.in->uid(now.index));
-  if (plan.with_flags) {
-    wire::imap::FlagList flags;
-    flags.flags = now.in->flags(now.index);
-    flags.recent = view.recent(now.in->uid(now.index));
-    fetch.flags(flags);
-    if (!now.expunged) view.knows(now.in->uid(now.index), *now.in, now.index);
-  }
-  if (plan.args.wants(FetchArgs::internal_date)) fetch.internal_date(info.date);
-  if (plan.args.wants(FetchArgs::rfc822_size)) fetch.size(info.size);
-  if (plan.with_modseq) fetch.modseq(now.in->modseq(now.index));
+  write_plain_items(s, plan, fetch, now);
   std::string text;
   if (plan.args.wants(FetchArgs::envelope)) {
     wire::mail::write_envelope(body.scan.header(0), text);
@@ -125,18 +121,22 @@ awaitable<void> write_message(Session& s, const FetchPlan& plan, LoadedBody& bod
     wire::mail::write_body_structure(body.scan, text, true);
     fetch.body_structure(text);
   }
-  for (const auto& part : plan.args.parts) co_await write_part(s, fetch, part, body);
+  for (size_t i = 0; i < plan.args.parts.size(); ++i) co_await write_part(s, fetch, plan, i, body);
   fetch.end();
 }
 
-}  // namespace
-
-awaitable<void> fetch_content(Session& s, const FetchPlan& plan, const std::vector<uint32_t>& indexes,
-                              FetchOutcome& outcome) {
+// From the messages' bytes.
+awaitable<void> fetch_loaded(Session& s, const FetchPlan& plan, const std::vector<uint32_t>& indexes,
+                             FetchOutcome& outcome) {
   BodyNeeds needs;
   needs.header = plan.header && !plan.scan;
   needs.scan = plan.scan;
   needs.stream = plan.streams;
+  if (plan.only_sections()) {
+    auto sections = std::make_shared<std::vector<wire::mail::SectionSpec>>();
+    for (const auto& part : plan.args.parts) sections->push_back(section_spec(part));
+    needs.sections = std::move(sections);
+  }
   BodyLoader loader(s, indexes, needs);
   while (!loader.done()) {
     auto batch = co_await loader.next();
@@ -154,6 +154,27 @@ awaitable<void> fetch_content(Session& s, const FetchPlan& plan, const std::vect
       co_await s.flush_if_full();
     }
   }
+}
+
+}  // namespace
+
+awaitable<void> fetch_content(Session& s, const FetchPlan& plan, const std::vector<uint32_t>& indexes,
+                              FetchOutcome& outcome) {
+  std::shared_ptr<storage::DerivedData> data;
+  if (plan.derivable()) data = co_await s.account().derived();
+  if (!data) {
+    co_await fetch_loaded(s, plan, indexes, outcome);
+    co_return;
+  }
+  DerivedFetch derived(s, plan, indexes, *data);
+  for (size_t at = co_await derived.run(0); at < indexes.size(); at = co_await derived.run(at)) {
+    // The order of the replies is the same with and without entries.
+    const auto from = indexes.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<uint32_t> part(from, from + static_cast<std::ptrdiff_t>(derived.missing()));
+    co_await fetch_loaded(s, plan, part, outcome);
+    at += part.size();
+  }
+  if (derived.fillable()) s.account().want_derived(s.selected()->box);
 }
 
 }  // namespace gateway::imap

@@ -23,6 +23,13 @@ struct FetchPlan {
   bool scan = false;       // structure, or sections of parts
 
   bool content() const { return streams || header || scan; }
+  // Only items that derived data has.
+  bool derivable() const { return content() && args.parts.empty(); }
+  // Nothing of the content but sections of parts.
+  bool only_sections() const {
+    return scan && !streams && !args.wants(FetchArgs::envelope) && !args.wants(FetchArgs::body) &&
+           !args.wants(FetchArgs::body_structure);
+  }
 };
 
 // The part as it is called in the reply, and as the scanner knows it.

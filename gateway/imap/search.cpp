@@ -1,9 +1,7 @@
 #include "gateway/imap/search.h"
 
+#include "gateway/derived/content.h"
 #include "wire/mail/charset.h"
-#include "wire/mail/date.h"
-#include "wire/mail/header.h"
-#include "wire/mail/search_text.h"
 
 namespace gateway::imap {
 namespace {
@@ -77,15 +75,27 @@ uint64_t keyword_mask(const storage::MailboxSnapshot& newest, std::string_view k
   return 0;
 }
 
-bool sent_matches(const SearchKey& key, std::string_view header) {
-  const auto field = wire::mail::find_field(header, "Date");
-  if (!field) return false;
-  const auto date = wire::mail::parse_date_header(field->value);
-  if (!date) return false;
-  const int32_t day = wire::imap::days_from_civil(date->year, date->month, date->day);
-  if (key.op == Op::sent_before) return day < key.day.days;
-  if (key.op == Op::sent_on) return day == key.day.days;
-  return day >= key.day.days;
+bool sent_matches(const SearchKey& key, std::optional<int32_t> day) {
+  if (!day) return false;
+  if (key.op == Op::sent_before) return *day < key.day.days;
+  if (key.op == Op::sent_on) return *day == key.day.days;
+  return *day >= key.day.days;
+}
+
+// What a derived entry must have to answer the key.
+uint8_t mark_of(Op op) {
+  switch (op) {
+    case Op::body:
+      return derived::has_body_text;
+    case Op::text:
+      return derived::has_body_text | derived::has_header_text;
+    case Op::sent_before:
+    case Op::sent_on:
+    case Op::sent_since:
+      return 0;
+    default:
+      return derived::has_header_text;
+  }
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ Result<SearchProgram> SearchProgram::prepare(SearchArgs args, const storage::Mai
     if (key.op == Op::keyword || key.op == Op::unkeyword) p.bits = keyword_mask(newest, key.text);
     if (looks_into_header(key.op) || looks_into_body(key.op)) {
       out.needs_content_ = true;
+      out.marks_ |= mark_of(key.op);
       if (++content_keys > max_content_keys) return Failure(Errc::limit, "Too many keys look into messages");
       if (looks_into_body(key.op)) {
         out.needs_body_ = true;
@@ -120,7 +131,7 @@ Result<SearchProgram> SearchProgram::prepare(SearchArgs args, const storage::Mai
   return out;
 }
 
-Verdict SearchProgram::match(const SearchMessage& message, const wire::mail::MessageScan* content,
+Verdict SearchProgram::match(const SearchMessage& message, SearchContent* content,
                              const std::atomic<bool>* cancelled) const {
   if (!content) return eval(0, message, nullptr);
   Content known{*content, cancelled, {}};
@@ -137,7 +148,7 @@ void SearchProgram::look_at_text(Content& content) const {
   }
   if (missing == 0) return;
   bool own_header = has_text_key_;  // which then comes first, and is nothing to BODY
-  wire::mail::for_each_text(content.scan, has_text_key_, {}, [&](std::string_view folded) {
+  content.of.for_each_text(has_text_key_, [&](std::string_view folded) {
     for (size_t k = 0; k < text_keys_.size(); ++k) {
       if (content.stop()) return false;
       if (content.found[k] || (own_header && args_.keys[text_keys_[k]].op == Op::body)) continue;
@@ -189,20 +200,23 @@ Verdict SearchProgram::in_content(size_t at, Content* content) const {
   if (!content || content->stop()) return Verdict::unknown;
   const SearchKey& key = args_.keys[at];
   const std::string& needle = prepared_[at].needle;
-  const std::string_view header = content->scan.header(0);
+  bool yes = false;
   switch (key.op) {
     case Op::body:
     case Op::text:
       if (content->found.empty()) look_at_text(*content);
       if (content->stop()) return Verdict::unknown;
-      return as_verdict(content->found[prepared_[at].text_key]);
+      yes = content->found[prepared_[at].text_key];
+      break;
     case Op::sent_before:
     case Op::sent_on:
     case Op::sent_since:
-      return as_verdict(sent_matches(key, header));
+      yes = sent_matches(key, content->of.sent_day());
+      break;
     default:
-      return as_verdict(wire::mail::field_contains(header, field_of(key), needle));
+      yes = content->of.field_contains(field_of(key), needle);
   }
+  return content->of.lost() ? Verdict::unknown : as_verdict(yes);
 }
 
 Verdict SearchProgram::leaf(size_t at, const SearchMessage& m, Content* content) const {

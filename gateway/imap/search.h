@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "gateway/imap/search_content.h"
 #include "storage/mailbox.h"
 #include "wire/imap/cmd/search.h"
-#include "wire/mail/part.h"
 
 namespace gateway::imap {
 
@@ -35,9 +35,11 @@ class SearchProgram {
 
   bool needs_content() const { return needs_content_; }
   bool needs_body() const { return needs_body_; }  // else the header is enough
+  uint8_t marks() const { return marks_; }         // that a derived entry must have (gateway/derived/content.h)
 
   // `content`: null while it is not known. `cancelled` may be set by another thread: then, soon, unknown.
-  Verdict match(const SearchMessage& message, const wire::mail::MessageScan* content,
+  // Unknown also when the content was lost.
+  Verdict match(const SearchMessage& message, SearchContent* content,
                 const std::atomic<bool>* cancelled = nullptr) const;
 
  private:
@@ -51,7 +53,7 @@ class SearchProgram {
   };
   // One message's content, and what its text has of the BODY and TEXT needles once one of them was asked for.
   struct Content {
-    const wire::mail::MessageScan& scan;
+    SearchContent& of;
     const std::atomic<bool>* cancelled;
     std::vector<bool> found;  // a key of text_keys_ each; empty: not looked yet
     bool stop() const { return cancelled && cancelled->load(std::memory_order_relaxed); }
@@ -70,6 +72,7 @@ class SearchProgram {
   bool has_text_key_ = false;      // TEXT: the message's own header counts
   int64_t now_ = 0;
   bool needs_content_ = false, needs_body_ = false;
+  uint8_t marks_ = 0;
 };
 
 }  // namespace gateway::imap

@@ -20,7 +20,8 @@ struct Environment {
   std::shared_ptr<const config::Config> config;
   source::Login* login = nullptr;
   Sessions* sessions = nullptr;
-  asio::thread_pool* pool = nullptr;                // searches, big bodies: what takes over 2 ms of CPU or a cold page
+  asio::thread_pool* pool = nullptr;                // big bodies: what touches a cold page
+  asio::thread_pool* searches = nullptr;            // what takes over 2 ms of CPU; null: `pool`
   std::shared_ptr<const wire::net::TlsServer> tls;  // null: no STARTTLS, no implicit TLS
   AccessLog* access = nullptr;                      // null: none
 

@@ -74,6 +74,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   const storage::MailboxSnapshotPtr& newest() const { return selected_->box->current(); }
   Wording wording(bool may_expunge) const { return {may_expunge, qresync_, condstore_}; }
 
+  // It was asked to go and will, once the running command is done.
+  bool leaving() const { return leave_why_.has_value(); }
   bool condstore() const { return condstore_; }
   bool qresync() const { return qresync_; }
   // A CONDSTORE enabling command (RFC 7162 3.1): the first one with a mailbox selected tells HIGHESTMODSEQ.

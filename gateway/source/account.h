@@ -16,6 +16,7 @@
 #include "gateway/control/control.h"
 #include "gateway/source/mailbox.h"
 #include "storage/account.h"
+#include "storage/derived.h"
 #include "wire/imap/namespace_data.h"
 #include "wire/net/asio.h"
 
@@ -95,6 +96,12 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   virtual awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) = 0;
   // A message that ensure_content() brought. Blocking reads: use it on the pool, or for small ones on the core.
   virtual Result<storage::BodyReader> open_body(const storage::Sha256& name) const = 0;
+  // What is worked out of messages already (gateway/derived/content.h); null: nothing is kept.
+  virtual awaitable<std::shared_ptr<storage::DerivedData>> derived() {
+    co_return std::shared_ptr<storage::DerivedData>();
+  }
+  // Entries of this mailbox's messages were missing: they are made in the background.
+  virtual void want_derived(const MailboxPtr& /*box*/) {}
 
  protected:
   virtual storage::Account& store_for_bodies() = 0;

@@ -35,6 +35,7 @@ struct Services {
   class Registry* registry = nullptr;
   // Words for the log; any thread.
   std::function<void(const std::string& user, const std::string& what)> warn;
+  asio::thread_pool* background = nullptr;  // what may wait: derived data; null: `blocking`
 };
 
 class Registry {

@@ -32,6 +32,10 @@ UserAccount::UserAccount(Services& services, asio::any_io_executor core, control
       core_(core),
       user_(std::move(user)),
       copy_(core, services.blocking, std::move(store)),
+      derived_(core, services.background ? *services.background : services.blocking, services.env, copy_.store(),
+               [&services, name = user_.name](const std::string& what) {
+                 if (services.warn) services.warn(name, what);
+               }),
       gate_(core),
       healed_(core) {
   copy_.on_failed([this](const std::string& why) {
@@ -319,7 +323,11 @@ awaitable<Result<AppendOutcome>> UserAccount::append(std::string name, AppendIte
   auto pass = co_await gate_.enter(freeze_patience);
   if (!pass) co_return pass.error();
   FAIRLEAD_AUTHORITY_OR_FAIL(authority);
-  co_return co_await authority->append(std::move(*target), std::move(item));
+  auto done = co_await authority->append(*target, std::move(item));
+  if (done && owner() == Owner::local) {
+    if (const MailboxInfo* info = copy_.tree()->find(*target)) derived_.arrived(info->key, done->uid);
+  }
+  co_return done;
 }
 
 awaitable<Result<ContentOutcome>> UserAccount::ensure_content(MailboxPtr box, UidSet uids) {
@@ -429,6 +437,7 @@ awaitable<Result<void>> UserAccount::close(std::string why) {
   if (std::exchange(closed_, true)) co_return Result<void>();
   auto watchers = watchers_;
   for (AccountWatcher* w : watchers) w->on_must_leave(why);
+  co_await derived_.close();
   if (source_) co_await source_->close();
   co_return co_await copy_.close();
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/derived/engine.h"
 #include "gateway/source/account.h"
 #include "gateway/source/authority.h"
 #include "gateway/source/copy.h"
@@ -58,6 +59,8 @@ class UserAccount final : public MailAccount {
   awaitable<Result<ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override;
   awaitable<Result<HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override;
   Result<storage::BodyReader> open_body(const storage::Sha256& name) const override;
+  awaitable<std::shared_ptr<storage::DerivedData>> derived() override { return derived_.data(); }
+  void want_derived(const MailboxPtr& box) override { derived_.want(box->key()); }
 
   // --- for jobs
   Services& services() { return services_; }
@@ -129,6 +132,7 @@ class UserAccount final : public MailAccount {
   asio::any_io_executor core_;
   control::User user_;
   Copy copy_;
+  derived::Engine derived_;
   WriteGate gate_;
   std::shared_ptr<UpstreamAuthority> source_;
   AuthorityPtr authority_;

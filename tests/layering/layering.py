@@ -29,8 +29,11 @@ MAY = {
     "pop3c": ["wire", "quirks"],
     "gateway/config": ["wire", "quirks", "storage", "imapc", "pop3c"],
     "gateway/control": ["wire", "quirks", "storage", "imapc", "pop3c", "gateway/config"],
-    "gateway/source": ["wire", "quirks", "storage", "imapc", "pop3c", "gateway/config", "gateway/control"],
-    "gateway/imap": ["wire", "quirks", "storage", "gateway/config", "gateway/control", "gateway/source"],
+    "gateway/derived": ["wire", "storage"],
+    "gateway/source": ["wire", "quirks", "storage", "imapc", "pop3c", "gateway/config", "gateway/control",
+                       "gateway/derived"],
+    "gateway/imap": ["wire", "quirks", "storage", "gateway/config", "gateway/control", "gateway/derived",
+                     "gateway/source"],
     "gateway/pop3": ["wire", "quirks", "storage", "gateway/config", "gateway/control", "gateway/source"],
     "gateway/migrate": ["wire", "quirks", "storage", "gateway/config", "gateway/control", "gateway/source"],
     # `who` and `kick` are about the live sessions.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/derived/engine.h"
 #include "gateway/source/account.h"
 #include "gateway/source/copy.h"
 #include "gateway/source/local_authority.h"
@@ -22,9 +23,14 @@ class LocalAccount final : public gateway::source::MailAccount {
   using Uid = storage::Uid;
   using UidSet = storage::UidSet;
 
+  // `env`: derived data is kept; null: none is.
   LocalAccount(std::string user, asio::any_io_executor core, asio::thread_pool& pool,
-               std::unique_ptr<storage::Account> store)
-      : user_(std::move(user)), core_(core), copy_(core, pool, std::move(store)), authority_(copy_, '/') {}
+               std::unique_ptr<storage::Account> store, storage::Env* env = nullptr)
+      : user_(std::move(user)), core_(core), copy_(core, pool, std::move(store)), authority_(copy_, '/') {
+    gateway::derived::Engine::Pace at_once;
+    at_once.quiet = std::chrono::milliseconds(0);
+    if (env) derived_.emplace(core, pool, *env, copy_.store(), nullptr, at_once);
+  }
 
   const std::string& user() const override { return user_; }
   asio::any_io_executor executor() const override { return core_; }
@@ -107,7 +113,9 @@ class LocalAccount final : public gateway::source::MailAccount {
   }
   awaitable<Result<gateway::source::AppendOutcome>> append(std::string name,
                                                            gateway::source::AppendItem item) override {
-    return authority_.append(std::move(name), std::move(item));
+    auto done = co_await authority_.append(name, std::move(item));
+    if (done && derived_) derived_->arrived(copy_.tree()->find(name)->key, done->uid);
+    co_return done;
   }
   awaitable<Result<gateway::source::ContentOutcome>> ensure_content(MailboxPtr box, UidSet uids) override {
     return authority_.ensure_content(std::move(box), std::move(uids));
@@ -126,7 +134,19 @@ class LocalAccount final : public gateway::source::MailAccount {
   Result<storage::BodyReader> open_body(const storage::Sha256& name) const override {
     return copy_.store().open_body(name);
   }
-  awaitable<Result<>> close() { return copy_.close(); }
+  awaitable<std::shared_ptr<storage::DerivedData>> derived() override {
+    std::shared_ptr<storage::DerivedData> none;
+    if (!derived_) co_return none;
+    co_return co_await derived_->data();
+  }
+  void want_derived(const MailboxPtr& box) override {
+    if (derived_) derived_->want(box->key());
+  }
+  gateway::derived::Engine& engine() { return *derived_; }
+  awaitable<Result<>> close() {
+    if (derived_) co_await derived_->close();
+    co_return co_await copy_.close();
+  }
   awaitable<void> add_without_body(std::string mailbox) {
     storage::NewMessage message;
     message.info.size = 100;
@@ -142,6 +162,7 @@ class LocalAccount final : public gateway::source::MailAccount {
   const std::string user_, prefix_;
   asio::any_io_executor core_;
   gateway::source::Copy copy_;
+  std::optional<gateway::derived::Engine> derived_;
   gateway::source::LocalAuthority authority_;
   std::vector<gateway::source::AccountWatcher*> watchers_;
 };

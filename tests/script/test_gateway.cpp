@@ -128,8 +128,9 @@ bool Client::Answer::has(std::string_view line) const {
 
 class TestGateway::TestLogin final : public gateway::source::Login {
  public:
-  TestLogin(storage::Env& env, asio::any_io_executor core, asio::thread_pool& pool, std::filesystem::path directory)
-      : env_(env), core_(core), pool_(pool), directory_(std::move(directory)) {}
+  TestLogin(storage::Env& env, asio::any_io_executor core, asio::thread_pool& pool, std::filesystem::path directory,
+            bool derived)
+      : env_(env), core_(core), pool_(pool), directory_(std::move(directory)), derived_(derived) {}
 
   awaitable<Result<gateway::source::MailAccountPtr>> login(std::string user, std::string authzid, std::string password,
                                                            std::string, bool) override {
@@ -148,6 +149,11 @@ class TestGateway::TestLogin final : public gateway::source::Login {
   }
   LocalAccount& account(const std::string& user) { return *accounts_.at(user); }
 
+  awaitable<void> close(std::string user) {
+    auto account = accounts_.extract(user);
+    if (account) (void)co_await account.mapped()->close();
+  }
+
   awaitable<void> close() {
     for (auto& [user, account] : accounts_) (void)co_await account->close();
     accounts_.clear();
@@ -159,19 +165,24 @@ class TestGateway::TestLogin final : public gateway::source::Login {
     options.create = true;
     auto store = storage::Account::open(env_, directory_ / user, options);
     if (!store) throw std::runtime_error(store.error().describe());
+    if ((*store)->tree()->find("INBOX") == nullptr) make_inbox(**store);
+    return std::make_shared<LocalAccount>(user, core_, pool_, std::move(*store), derived_ ? &env_ : nullptr);
+  }
+
+  static void make_inbox(storage::Account& store) {
     storage::MailboxInfo inbox;
     inbox.name = "INBOX";
-    auto batch = (*store)->begin();
+    auto batch = store.begin();
     if (auto made = batch.create_mailbox(inbox); !made) throw std::runtime_error(made.error().describe());
-    if (auto done = (*store)->commit(std::move(batch)); !done) throw std::runtime_error(done.error().describe());
-    if (auto synced = (*store)->sync(); !synced) throw std::runtime_error(synced.error().describe());
-    return std::make_shared<LocalAccount>(user, core_, pool_, std::move(*store));
+    if (auto done = store.commit(std::move(batch)); !done) throw std::runtime_error(done.error().describe());
+    if (auto synced = store.sync(); !synced) throw std::runtime_error(synced.error().describe());
   }
 
   storage::Env& env_;
   asio::any_io_executor core_;
   asio::thread_pool& pool_;
   const std::filesystem::path directory_;
+  const bool derived_;
   std::map<std::string, std::shared_ptr<LocalAccount>> accounts_;
 };
 
@@ -183,7 +194,7 @@ TestGateway::TestGateway(Options options)
   config_.data_dir = directory_;
   config_.allow_plaintext = options.allow_plaintext;
   config_.max_append_bytes = options.max_append_bytes;
-  login_ = std::make_unique<TestLogin>(env_, core_.get_executor(), pool_, directory_);
+  login_ = std::make_unique<TestLogin>(env_, core_.get_executor(), pool_, directory_, options.derived);
   sessions_ = std::make_unique<gateway::imap::Sessions>(options.sessions_per_user, options.sessions_per_address);
 
   auto environment = std::make_shared<gateway::imap::Environment>();
@@ -191,6 +202,7 @@ TestGateway::TestGateway(Options options)
   environment->login = login_.get();
   environment->sessions = sessions_.get();
   environment->pool = &pool_;
+  environment->searches = &searches_;
   environment->tls = options.tls;
   environment->access = &access_;
   environment->after_wrong_password = std::chrono::milliseconds(0);
@@ -214,6 +226,7 @@ TestGateway::~TestGateway() {
   listener_thread_.join();
   thread_.join();
   pool_.join();
+  searches_.join();
   server_.reset();
   login_.reset();
   std::error_code ignored;
@@ -257,6 +270,25 @@ void TestGateway::add_without_body(const std::string& user, const std::string& m
     co_return;
   });
   on_core([account, mailbox]() -> awaitable<void> { co_await account->add_without_body(mailbox); });
+}
+
+uint64_t TestGateway::derived_entries(const std::string& user) {
+  uint64_t entries = 0;
+  on_core([this, user, &entries]() -> awaitable<void> {
+    LocalAccount& account = login_->account(user);
+    co_await account.engine().settled();
+    const auto data = co_await account.derived();
+    entries = data->stats().entries;
+  });
+  return entries;
+}
+
+void TestGateway::hold_searches(std::shared_future<void> until) {
+  asio::post(searches_, [until] { until.wait(); });
+}
+
+void TestGateway::close_account(const std::string& user) {
+  on_core([this, user]() -> awaitable<void> { co_await login_->close(user); });
 }
 
 }  // namespace tests::script

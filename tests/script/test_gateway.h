@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -77,6 +78,7 @@ class TestGateway {
   struct Options {
     bool allow_plaintext = true;
     uint64_t max_append_bytes = 1 << 20;
+    bool derived = false;  // derived data is kept, and made at once
     uint32_t sessions_per_user = 0, sessions_per_address = 0;
     std::shared_ptr<const wire::net::TlsServer> tls;
     std::chrono::milliseconds silent_before_login{60'000}, silent_after_login{60'000};
@@ -93,6 +95,13 @@ class TestGateway {
   gateway::imap::Server& server() { return *server_; }
   // A message that the store lists and whose bytes nobody can give.
   void add_without_body(const std::string& user, const std::string& mailbox);
+  // Waits until derived data of what arrived, or was asked for, is made; how many entries there are.
+  uint64_t derived_entries(const std::string& user);
+  std::filesystem::path account_directory(const std::string& user) const { return directory_ / user; }
+  // Nothing is searched until `until` is ready.
+  void hold_searches(std::shared_future<void> until);
+  // Closes the account, so that the next login opens it again. No session may use it.
+  void close_account(const std::string& user);
   // Runs on the account's core and waits.
   void on_core(std::function<awaitable<void>()> task);
 
@@ -102,7 +111,7 @@ class TestGateway {
   // Sessions begin on either core; accounts live on the second, so that half of them move after the login.
   asio::io_context listener_core_, core_;
   asio::executor_work_guard<asio::io_context::executor_type> listener_work_, work_;
-  asio::thread_pool pool_{2};
+  asio::thread_pool pool_{2}, searches_{1};
   storage::PosixEnv env_;
   gateway::config::Config config_;
   std::unique_ptr<TestLogin> login_;

@@ -3,6 +3,7 @@
 // else as windows-1252 (what unlabelled western mail is in practice).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ std::string to_utf8(std::string_view bytes, std::string_view charset);
 // without regard to case if their folded forms are equal; a substring if one contains the other. Runs of white space
 // become one space, so that a phrase is found across a line break.
 std::string fold(std::string_view utf8);
+
+// What fold() and to_utf8() give depends on it: text that was folded under another number is to be folded again.
+uint32_t text_version();
 
 // Both already folded. An empty needle is in everything.
 bool contains(std::string_view haystack_folded, std::string_view needle_folded);

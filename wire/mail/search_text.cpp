@@ -1,5 +1,7 @@
 #include "wire/mail/search_text.h"
 
+#include <algorithm>
+
 #include "wire/base/flags.h"
 #include "wire/mail/charset.h"
 #include "wire/mail/encoded_word.h"
@@ -77,6 +79,41 @@ void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits
       if (!visit(fold(*text))) return;
     }
   }
+}
+
+std::optional<std::string> folded_header_lines(std::string_view header) {
+  std::string lines;
+  FieldReader reader(header);
+  for (Field field; reader.next(field);) {
+    const std::string name = fold(field.name);
+    if (!base::iequals(name, field.name)) return std::nullopt;
+    const std::string value = fold(decode_header_text(trim(field.value)));
+    // The space would be lost at the line's end, or be one with that after the colon.
+    if (value.starts_with(' ') || value.ends_with(' ')) return std::nullopt;
+    lines += name;
+    lines += ':';
+    if (!value.empty()) lines += ' ';
+    lines += value;
+    lines += '\n';
+  }
+  std::string text = lines;
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (text != fold(header_text(header))) return std::nullopt;
+  return lines;
+}
+
+bool line_field_contains(std::string_view lines, std::string_view name, std::string_view needle) {
+  while (!lines.empty()) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    if (line.size() <= name.size() || line[name.size()] != ':' || !base::iequals(line.substr(0, name.size()), name)) {
+      continue;
+    }
+    std::string_view value = line.substr(name.size() + 1);
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    if (contains(value, needle)) return true;
+  }
+  return false;
 }
 
 bool body_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,13 @@ bool field_contains(std::string_view header, std::string_view name, std::string_
 // and BODY alike the headers and text of the parts. Stops early when visit returns false.
 void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits& limits,
                    const std::function<bool(std::string_view folded)>& visit);
+
+// The message's own header as lines "NAME: VALUE", folded, each ended by LF, for a cache: with every LF read as a space
+// it is what TEXT looks at, and each line is what a HEADER key looks at. nullopt: this header's text cannot be written
+// so; ask the bytes.
+std::optional<std::string> folded_header_lines(std::string_view header);
+// field_contains() of such lines.
+bool line_field_contains(std::string_view lines, std::string_view name, std::string_view needle);
 
 bool body_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits = {});
 bool text_contains(const MessageScan& scan, std::string_view needle, const SearchLimits& limits = {});

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <boost/asio/cancellation_state.hpp>
@@ -46,6 +47,13 @@ void SocketStream::close() {
   closed_ = true;
   boost::system::error_code ignored;
   descriptor_->close(ignored);
+}
+
+Stream::PeerState SocketStream::peer_state() const {
+  if (closed_) return PeerState::gone;
+  pollfd p{fd_, POLLRDHUP, 0};
+  if (::poll(&p, 1, 0) <= 0) return PeerState::there;
+  return (p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0 ? PeerState::gone : PeerState::ended;
 }
 
 void SocketStream::rebind(asio::any_io_executor executor) {

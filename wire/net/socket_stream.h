@@ -27,6 +27,7 @@ class SocketStream final : public Stream {
   awaitable<void> shutdown(Timeout timeout) override;
   void close() override;
   bool is_open() const override { return !closed_; }
+  PeerState peer_state() const override;
   void rebind(asio::any_io_executor executor) override;
   asio::any_io_executor executor() const override { return executor_; }
   bool is_tls() const override { return ssl_ != nullptr; }

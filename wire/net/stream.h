@@ -69,6 +69,11 @@ class Stream {
   // Orderly end: TLS close_notify and FIN after all that was written. The stream is closed afterwards in any case.
   virtual awaitable<void> shutdown(Timeout timeout) = 0;
 
+  // What is known of the peer without reading: `ended` is its orderly end, after which it may still read; `gone`, that
+  // it does not. For long work, to ask now and then.
+  enum class PeerState : uint8_t { there, ended, gone };
+  virtual PeerState peer_state() const { return PeerState::there; }
+
   // At once. Calls under way return Errc::closed. Idempotent.
   virtual void close() = 0;
   virtual bool is_open() const = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/derived/content.h"
+#include "tests/fault/fault_env.h"
 #include "tests/unit/gateway/imap/snapshots.h"
 #include "wire/imap/command.h"
 #include "wire/mail/scan.h"
@@ -29,7 +31,24 @@ Verdict match(const std::string& keys, const tests::Box& box, uint32_t index, bo
   const SearchMessage message{snapshot.get(), index, wire::base::SeqNo(index + 1), recent};
   if (!content) return program->match(message, nullptr);
   const auto scan = wire::mail::scan(content);
-  return program->match(message, &scan);
+  ScannedContent scanned(scan);
+  const Verdict verdict = program->match(message, &scanned);
+  // What is derived from the message says the same, or has not what it takes.
+  storage::FaultEnv env;
+  EXPECT_TRUE(env.make_directory("/d"));
+  const auto data = storage::DerivedData::open(env, "/d/derived.data", {{}, 1, derived::column_count});
+  storage::DerivedGroup group(derived::column_count);
+  const storage::Sha256 name{{1}};
+  derived::Maker().add(group, name, scan, true);
+  EXPECT_TRUE(data->append(group));
+  auto reader = data->reader();
+  const auto marks = reader.seek(name);
+  EXPECT_TRUE(marks);
+  if (marks && (*marks & program->marks()) == program->marks()) {
+    DerivedContent kept(reader);
+    EXPECT_EQ(program->match(message, &kept), verdict) << keys;
+  }
+  return verdict;
 }
 
 struct Case {

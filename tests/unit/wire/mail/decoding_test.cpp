@@ -1,6 +1,8 @@
 // Transfer encodings, charsets, encoded words and dates.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "wire/mail/charset.h"
 #include "wire/mail/date.h"
 #include "wire/mail/encoded_word.h"
@@ -99,6 +101,25 @@ TEST(CharsetTest, folding_ignores_case_and_compatibility_forms) {
   EXPECT_TRUE(contains(fold("two\r\n  words"), fold("TWO WORDS")));
   EXPECT_FALSE(contains(fold("abc"), fold("abd")));
   EXPECT_TRUE(contains("", ""));
+}
+
+TEST(Contains, finds_what_a_plain_search_finds) {
+  uint32_t seed = 1;
+  const auto pick = [&seed](uint32_t n) {
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 16) % n;
+  };
+  const auto word = [&pick](uint32_t longest) {
+    std::string s;
+    for (uint32_t n = pick(longest); n > 0; --n) s += "AE Z"[pick(4)];
+    return s;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string text = word(20), needle = word(5);
+    const std::vector<char> exact(text.begin(), text.end());  // nothing behind its end may be read
+    const std::string_view haystack(exact.data(), exact.size());
+    ASSERT_EQ(contains(haystack, needle), text.find(needle) != std::string::npos) << text << " / " << needle;
+  }
 }
 
 TEST(EncodedWordTest, decoding_follows_RFC_2047) {

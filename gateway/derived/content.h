@@ -1,0 +1,64 @@
+// What is kept of a message in derived.data (docs/derived-data.md): the answers to ENVELOPE, BODY and BODYSTRUCTURE,
+// the tree of parts, what SORT and THREAD compare, and folded text for SEARCH. Made from the same functions that answer
+// without it, so that nobody can tell whether it was there. Values; any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/derived.h"
+#include "wire/mail/part.h"
+
+namespace gateway::derived {
+
+// Columns. On disk: never renumber without raising the content number.
+enum Column : uint8_t { envelope, structure, keys, header_text, body_text };
+inline constexpr uint8_t column_count = 5;
+
+// What an entry has: what is too large, or cannot be written in this form, is asked of the message's bytes instead.
+// ENVELOPE and the keys are always there. On disk.
+enum Mark : uint8_t { has_structure = 1, has_header_text = 2, has_body_text = 4 };
+
+// Of this build's meaning of the blobs; also of ICU's, which the folded text depends on.
+uint32_t content_number();
+
+struct Structure {
+  std::string_view body, body_structure;  // as FETCH writes them
+  std::string_view parts;                 // for read_parts()
+};
+std::optional<Structure> read_structure(std::string_view blob);
+// The tree of parts, as the scanner would make it. `bytes` of the result is empty. nullopt: damaged.
+std::optional<wire::mail::MessageScan> read_parts(std::string_view parts);
+
+// What SORT (RFC 5256 2.2, 3) and THREAD compare.
+struct SortKeys {
+  std::optional<int32_t> day;      // of the Date header as written: days since 1970-01-01
+  std::optional<int64_t> instant;  // the same in UTC, seconds
+  std::string from, to, cc;        // mailbox of the first address, folded
+  std::string subject;             // base subject, folded
+  bool reply = false;              // the subject says so
+  std::string message_id;
+  std::vector<std::string> references;  // of References, or else the first of In-Reply-To
+  bool operator==(const SortKeys&) const = default;
+};
+std::optional<SortKeys> read_keys(std::string_view blob);
+std::optional<int32_t> read_day(std::string_view blob);
+
+// Adds messages to groups. Keeps its buffers.
+class Maker {
+ public:
+  // `complete`: the scan is of the whole message, not of its header alone.
+  void add(storage::DerivedGroup& to, const storage::Sha256& name, const wire::mail::MessageScan& scan, bool complete);
+
+ private:
+  void make_structure(const wire::mail::MessageScan& scan);
+  void make_keys(std::string_view header);
+  bool make_body_text(const wire::mail::MessageScan& scan);
+
+  std::string texts_[column_count];
+  std::string scratch_;
+};
+
+}  // namespace gateway::derived
