@@ -148,6 +148,18 @@ void add_move_verbs(CLI::App& app, Given& given, Options& o) {
   probe->add_option("--password-file", given.password_file, "first line: the user's password at the upstream");
 }
 
+void add_backup_verbs(CLI::App& app, Given& given, Options& o) {
+  CLI::App* backup = app.add_subcommand("backup", "holds stores as they are while they are copied");
+  backup->require_subcommand(1);
+  const auto users = [&o](json::object& args) { args["users"] = list_of(o.users); };
+  add_verb(*backup, given, "begin", "nothing is rewritten or removed from here on", users, "backup ")
+      ->add_option("user", o.users)
+      ->required();
+  add_verb(*backup, given, "end", "space is given back again", users, "backup ")
+      ->add_option("user", o.users)
+      ->required();
+}
+
 void add_archive_verbs(CLI::App& app, Given& given, Options& o) {
   const auto collect = [&o](json::object& args) {
     args["user"] = o.user;
@@ -297,6 +309,7 @@ int run_command_line(int argc, char** argv) {
   add_user_verbs(app, given, options);
   add_move_verbs(app, given, options);
   add_archive_verbs(app, given, options);
+  add_backup_verbs(app, given, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

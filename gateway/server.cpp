@@ -29,6 +29,7 @@ constexpr unsigned last_resort_seconds = 45;
 // How often accounts that nobody uses are looked for, and how long they stay open for who comes back.
 constexpr std::chrono::milliseconds sweep_period{30'000};
 constexpr std::chrono::seconds sweep_idle{60};
+constexpr std::chrono::milliseconds maintain_period{10'000};
 constexpr std::chrono::milliseconds sweep_step{50};
 
 constexpr const char* name_of(config::Protocol) { return "imap"; }  // the one protocol that this build serves
@@ -79,6 +80,7 @@ class Server {
   Result<void> open_listeners();
   awaitable<void> accept(Door* door);
   awaitable<void> sweep_accounts();
+  awaitable<void> maintain_accounts();
   awaitable<Result<void>> start_accepting();
   awaitable<void> close_doors();
   void reload();
@@ -159,10 +161,11 @@ awaitable<Result<void>> Server::start_accepting() {
   accepting_ = std::make_unique<wire::net::TaskGroup>(here, on_error);
   for (const auto& door : doors_) accepting_->spawn(door->listener->address().to_string(), accept(door.get()));
   auto on_sweep_error = [this](const std::string&, std::exception_ptr e) {
-    log_.error("idle accounts are no longer closed", {{"why", wire::net::describe(e)}});
+    log_.error("idle accounts are no longer closed, or space no longer given back", {{"why", wire::net::describe(e)}});
   };
   sweeping_ = std::make_unique<wire::net::TaskGroup>(here, on_sweep_error);
   sweeping_->spawn("sweep", sweep_accounts());
+  sweeping_->spawn("maintain", maintain_accounts());
   co_return Result<void>();
 }
 
@@ -178,6 +181,22 @@ awaitable<void> Server::sweep_accounts() {
     } catch (const std::exception& e) {
       // One account that cannot be closed must not keep all others open.
       log_.warning("an idle account was not closed", {{"why", e.what()}});
+    }
+    co_await asio::this_coro::reset_cancellation_state(terminal);
+  }
+}
+
+// Apart from the sweep: a pass takes as long as its share of the disk makes it. One account at a time.
+awaitable<void> Server::maintain_accounts() {
+  const asio::disable_cancellation none;
+  const asio::enable_terminal_cancellation terminal;
+  while (!stopping_) {
+    co_await wire::net::sleep_for(maintain_period);
+    co_await asio::this_coro::reset_cancellation_state(none);
+    try {
+      co_await runtime_->services().registry->maintain();
+    } catch (const std::exception& e) {
+      log_.warning("space was not given back", {{"why", e.what()}});
     }
     co_await asio::this_coro::reset_cancellation_state(terminal);
   }

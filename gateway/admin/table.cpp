@@ -12,6 +12,8 @@ namespace gateway::admin {
 namespace {
 
 constexpr std::array table{
+    Verb{"backup begin", backup_begin},
+    Verb{"backup end", backup_end},
     Verb{"cutover", cutover},
     Verb{"doctor", doctor},
     Verb{"export", export_mail},

@@ -21,6 +21,10 @@ awaitable<VerbResult> who(Context& context, boost::json::object args, Progress& 
 awaitable<VerbResult> export_mail(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> import_mail(Context& context, boost::json::object args, Progress& progress);
 
+// verbs_backup.cpp
+awaitable<VerbResult> backup_begin(Context& context, boost::json::object args, Progress& progress);
+awaitable<VerbResult> backup_end(Context& context, boost::json::object args, Progress& progress);
+
 // verbs_doctor.cpp
 awaitable<VerbResult> doctor(Context& context, boost::json::object args, Progress& progress);
 

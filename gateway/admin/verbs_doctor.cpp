@@ -1,5 +1,6 @@
 // doctor: reads every frame and body of accounts' stores and tells what is wrong; with `repair`, mends it while nobody
 // has the account open, and fetches lost bodies from the source while there is one.
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
@@ -26,7 +27,7 @@ struct Mending {
   std::filesystem::path from;
 };
 
-VerbResult render_check(const std::string& user, const storage::CheckReport& r) {
+VerbResult render_check(const std::string& user, const storage::CheckReport& r, int64_t now) {
   VerbResult out;
   out.exit = r.clean() ? Exit::done : Exit::no;
   out.json["user"] = user;
@@ -34,10 +35,26 @@ VerbResult render_check(const std::string& user, const storage::CheckReport& r) 
   out.json["frames"] = r.frames;
   out.json["live_bytes"] = r.live_bytes;
   out.json["dead_bytes"] = r.dead_bytes;
+  out.json["shared_bytes"] = r.shared_bytes;
+  out.json["retired_bytes"] = r.retired_bytes;
   out.text = user + ": " + (r.clean() ? "clean" : std::to_string(r.problems.size()) + " problems") + "; " +
              std::to_string(r.mailboxes) + " mailboxes, " + std::to_string(r.messages) + " messages, " +
              std::to_string(r.frames) + " frames, " + human_bytes(r.live_bytes) + " live, " +
-             human_bytes(r.dead_bytes) + " dead\n";
+             human_bytes(r.dead_bytes) + " dead, " + human_bytes(r.shared_bytes) + " saved by sharing, " +
+             human_bytes(r.retired_bytes) + " retired\n";
+  json::array pins;
+  for (const storage::Pin& p : r.pins) {
+    json::object o;
+    o["name"] = p.name;
+    o["lsn"] = p.lsn.value;
+    o["since"] = utc_time(p.made);
+    o["age_seconds"] = std::max<int64_t>(0, now - p.made);
+    o["reason"] = p.reason;
+    pins.push_back(std::move(o));
+    out.text += "  pinned by " + p.name + " since " + utc_time(p.made) + " (" + p.reason +
+                "): space is not given back until it ends\n";
+  }
+  out.json["pins"] = std::move(pins);
   if (!r.restored.empty()) {
     out.json["restored"] = r.restored;
     out.text +=
@@ -194,7 +211,7 @@ awaitable<VerbResult> check_one(Context& context, std::string name, Mending mend
   // Nobody has logged in or synced yet: there is nothing that could be wrong.
   if (!report && report.error().code == Errc::not_found) report = storage::CheckReport();
   if (!report) co_return failed(name, report.error());
-  VerbResult out = render_check(name, *report);
+  VerbResult out = render_check(name, *report, env->now());
   if (repaired) render_repair(*repaired, fetched, out);
   if (!not_fetched.empty()) out.text += "  the source could not be asked for lost messages: " + not_fetched + "\n";
   co_return out;

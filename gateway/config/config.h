@@ -77,6 +77,7 @@ struct Config {
   std::string copy_bodies = "all";
   uint64_t copy_max_bytes = 0;
   uint32_t tombstone_ranges = 16384;  // of expunged UIDs kept a mailbox: how far back VANISHED is exact
+  uint32_t rewrite_share = 10;        // per cent of the disk's time that giving space back may take; 0: never
   std::vector<std::filesystem::path> quirk_rules;
   std::string log_level = "info", log_format = "json";
   std::optional<std::filesystem::path> access_log;

@@ -144,6 +144,7 @@ std::string effective(const Config& c) {
   line(out, "max_bytes", std::to_string(c.copy_max_bytes));
   out += "\n[storage]\n";
   line(out, "tombstone_ranges", std::to_string(c.tombstone_ranges));
+  line(out, "rewrite_share", std::to_string(c.rewrite_share));
   out += "\n[quirks]\n";
   line(out, "rules", list_of(c.quirk_rules));
   out += "\n[log]\n";

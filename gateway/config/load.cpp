@@ -285,6 +285,7 @@ class Loader {
                  "16384 is the default and costs at most 256 KiB a mailbox");
       }
     }
+    s.number("rewrite_share", c_.rewrite_share, 100);
   }
 
   void quirks(Section& root) {

@@ -46,6 +46,13 @@ class Copy {
   Result<storage::Lsn> apply(storage::Batch batch);
   awaitable<Result<void>> durable(storage::Lsn lsn);
 
+  // One pass that gives space back and tidies what earlier ones left, at most `share` per cent of the time; false:
+  // there was nothing to do. Ends early when the copy is closed.
+  awaitable<Result<bool>> rewrite(uint32_t share);
+  // Forbids rewriting and removing while somebody copies the directory, until it is taken back. Durable.
+  awaitable<Result<void>> pin(std::string name, std::string reason);
+  awaitable<Result<void>> unpin(std::string name);
+
   awaitable<Result<void>> close();
 
   // Called once, when the store has failed (an fsync, or a write that could not be taken back): nothing more is
@@ -66,7 +73,8 @@ class Copy {
   std::unique_ptr<storage::Account> store_;
   wire::net::Event synced_;
   class Syncing;
-  bool syncing_ = false, closing_ = false;
+  class Rewriting;
+  bool syncing_ = false, rewriting_ = false, closing_ = false;
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
   std::deque<Pending> pending_;

@@ -311,6 +311,24 @@ awaitable<void> Registry::sweep(std::chrono::seconds idle) {
   }
 }
 
+awaitable<void> Registry::maintain_on_core(std::shared_ptr<Slot> slot) {
+  if (slot->opening || !slot->account || slot->account->closed()) co_return;
+  const UserAccountPtr account = slot->account;  // kept until it has ended, also when it is closed meanwhile
+  co_await account->maintain();
+}
+
+awaitable<void> Registry::maintain() {
+  std::vector<std::shared_ptr<Slot>> slots;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [user, slot] : slots_) slots.push_back(slot);
+  }
+  for (std::shared_ptr<Slot>& slot : slots) {
+    awaitable<void> there = maintain_on_core(slot);
+    co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
+  }
+}
+
 awaitable<void> Registry::close() {
   std::vector<std::string> users;
   {

@@ -67,6 +67,8 @@ class Registry {
   awaitable<void> close_if_unused(std::string user, uint64_t opens);
   // Closes accounts that nobody has used for that long. For a timer of the server's.
   awaitable<void> sweep(std::chrono::seconds idle);
+  // Gives space back, one account after the other, where it is due. For a timer of the server's.
+  awaitable<void> maintain();
   // Ends everything: accounts close their stores and upstream connections. Bounded.
   awaitable<void> close();
 
@@ -83,6 +85,7 @@ class Registry {
   awaitable<void> close_on_core(std::shared_ptr<Slot> slot, std::string why);
   awaitable<void> close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
                                        std::chrono::seconds idle);
+  awaitable<void> maintain_on_core(std::shared_ptr<Slot> slot);
   awaitable<void> close_now(std::shared_ptr<Slot> slot, std::string why);
   std::shared_ptr<Slot> find(const std::string& user);
 

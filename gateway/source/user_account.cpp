@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/source/local_authority.h"
+#include "gateway/source/maintenance.h"
 #include "gateway/source/names.h"
 #include "gateway/source/namespaces.h"
 #include "gateway/source/upstream_authority.h"
@@ -37,6 +38,7 @@ UserAccount::UserAccount(Services& services, asio::any_io_executor core, control
                  if (services.warn) services.warn(name, what);
                }),
       gate_(core),
+      opened_at_(copy_.store().appended()),
       healed_(core) {
   copy_.on_failed([this](const std::string& why) {
     services_.warn(user_.name, "the store failed and is opened again: " + why);
@@ -431,6 +433,22 @@ void UserAccount::remember_password(std::string password) {
   OPENSSL_cleanse(login_password_.data(), login_password_.size());
   login_password_ = std::move(password);
   if (source_) source_->set_login_password(login_password_);
+}
+
+awaitable<void> UserAccount::maintain() {
+  const storage::Lsn now = copy_.store().appended();
+  MaintenanceFacts facts;
+  facts.frames_since = now.value - maintained_.value_or(opened_at_).value;
+  facts.tried = maintained_.has_value();
+  facts.idle = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - last_use_);
+  facts.busy = job_ || closed_ || copy_.store().failed();
+  if (services_.config.rewrite_share == 0 || !rewrite_is_due(facts)) co_return;
+  maintained_ = now;
+  auto done = co_await copy_.rewrite(services_.config.rewrite_share);
+  // A pass that a pin or a message voided is tried again another time.
+  if (!done && done.error().code != Errc::unavailable) {
+    services_.warn(user_.name, "the space of removed mail could not be given back: " + done.error().describe());
+  }
 }
 
 awaitable<Result<void>> UserAccount::close(std::string why) {

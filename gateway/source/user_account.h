@@ -78,6 +78,8 @@ class UserAccount final : public MailAccount {
     return watchers_.empty() && !job_ && std::chrono::steady_clock::now() - last_use_ >= idle;
   }
   // One job an account: false when another has it.
+  // A pass over the store where that is due; ends when the account is closed.
+  awaitable<void> maintain();
   bool begin_job() { return std::exchange(job_, true) == false; }
   void end_job() { job_ = false; }
 
@@ -143,6 +145,8 @@ class UserAccount final : public MailAccount {
   storage::MailboxTreePtr whole_tree_, own_tree_;  // what own_tree() made, and of what
   std::chrono::steady_clock::time_point last_use_ = std::chrono::steady_clock::now();
   std::atomic<uint64_t> opens_{0};
+  const storage::Lsn opened_at_;
+  std::optional<storage::Lsn> maintained_;  // where the log was at the last pass; nothing: none since it was opened
   bool job_ = false, closed_ = false;
   bool healing_ = false;
   wire::net::Event healed_;

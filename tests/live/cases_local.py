@@ -230,3 +230,31 @@ def case_an_older_directory_is_put_back(c):
     session = harness.Client(gateway.imap, "local1")
     c.check(session.select()["uidnext"] == uid + 1, "a kill after that changes nothing more")
     session.logout()
+
+
+def case_backup_holds_a_store(c):
+    """backup begin|end, with a server running and alone; a copy made in between is whole and says that it is pinned."""
+    gateway = account(c)
+    session = harness.Client(gateway.imap, "local1")
+    session.append("INBOX", harness.message("first"))
+    done = gateway.cli("backup", "begin", "local1", "--json")
+    c.check.need(done.returncode == 0 and done.json["pinned"], "backup begin pins the account", done.stderr)
+    report = gateway.cli("doctor", "local1", "--json").json
+    c.check([p["name"] for p in report["pins"]] == ["backup"], "doctor shows the pin", report)
+    c.check(report["clean"] and report["retired_bytes"] == 0 and "shared_bytes" in report, "and the bytes", report)
+    directory = done.json["directory"]
+    copy = os.path.join(gateway.folder, "copy")
+    shutil.copytree(directory, copy)
+    c.check(sorted(os.listdir(copy)) == sorted(os.listdir(directory)), "the directory can be copied")
+    reply = session.append("INBOX", harness.message("second"))
+    c.check(reply.startswith("OK"), "mail still comes in", reply)
+    session.logout()
+    done = gateway.cli("backup", "end", "local1", "--json")
+    c.check(done.returncode == 0 and not done.json["pinned"], "backup end takes it back", done.stderr)
+    c.check(gateway.cli("backup", "end", "local1").returncode == 1, "once only")
+    gateway.stop()
+    c.check(gateway.cli("backup", "begin", "local1").returncode == 0, "alone it is the same")
+    report = gateway.cli("doctor", "local1", "--json").json
+    c.check(len(report["pins"]) == 1 and report["pins"][0]["age_seconds"] < 600, "and so it is shown", report)
+    c.check(gateway.cli("backup", "end", "local1").returncode == 0, "and taken back")
+    c.check(gateway.cli("backup", "begin", "nobody").returncode == 1, "an unknown user is refused")

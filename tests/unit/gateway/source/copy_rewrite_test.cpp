@@ -1,0 +1,119 @@
+// A pass over a real store, with its steps on a pool and on the account's core.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "gateway/source/copy.h"
+#include "storage/segments.h"
+
+namespace gateway::source {
+namespace {
+
+class CopyRewrite : public testing::Test {
+ protected:
+  CopyRewrite() {
+    std::string pattern = testing::TempDir() + "copy-rewrite-XXXXXX";
+    root_ = ::mkdtemp(pattern.data());
+    store_ = open();
+    storage::Batch make = store_->begin();
+    storage::MailboxInfo info;
+    info.name = "INBOX";
+    key_ = *make.create_mailbox(info);
+    EXPECT_TRUE(store_->commit(std::move(make)));
+    for (uint32_t i = 0; i < 60; ++i) {
+      storage::BodyWriter writer = store_->new_body();
+      std::string text(500, static_cast<char>('a' + i % 26));
+      text += std::to_string(i);
+      for (uint32_t k = 0; k < 200; ++k) text += static_cast<char>(k * k * (i + 3));
+      EXPECT_TRUE(writer.write(wire::base::as_bytes(text)));
+      storage::Batch b = store_->begin();
+      storage::NewMessage m;
+      m.info.body = *b.add_body(std::move(*writer.finish()));
+      EXPECT_TRUE(b.add_message(key_, m));
+      EXPECT_TRUE(store_->commit(std::move(b)));
+    }
+    storage::Batch b = store_->begin();
+    EXPECT_TRUE(b.expunge(key_, storage::UidSet(storage::Uid(2), storage::Uid(50))));
+    EXPECT_TRUE(store_->commit(std::move(b)));
+    EXPECT_TRUE(store_->sync());
+  }
+  ~CopyRewrite() override { std::filesystem::remove_all(root_); }
+
+  std::unique_ptr<storage::Account> open() {
+    return std::move(*storage::Account::open(env_, root_ / "user", {.create = true, .segment_bytes = 4000}));
+  }
+  storage::SegmentName first() { return storage::list_segments(env_, root_ / "user" / "log")->front(); }
+  template <class F>
+  void run(F&& f) {
+    asio::io_context core(1);
+    asio::thread_pool pool(2);
+    Copy copy(core.get_executor(), pool, std::move(store_));
+    bool ended = false;
+    auto all = [&]() -> awaitable<void> {
+      co_await f(copy);
+      ended = true;
+    };
+    asio::co_spawn(core, all, [](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+    });
+    core.run();
+    EXPECT_TRUE(ended);
+    pool.join();
+  }
+
+  storage::PosixEnv env_;
+  std::filesystem::path root_;
+  std::unique_ptr<storage::Account> store_;
+  storage::MailboxKey key_;
+};
+
+TEST_F(CopyRewrite, gives_space_back_once_and_not_while_pinned) {
+  run([](Copy& copy) -> awaitable<void> {
+    auto pinned = co_await copy.pin("backup", "test");
+    EXPECT_TRUE(pinned);
+    auto none = co_await copy.rewrite(100);
+    EXPECT_TRUE(none && !*none);
+    auto ended = co_await copy.unpin("backup");
+    EXPECT_TRUE(ended);
+    auto done = co_await copy.rewrite(50);
+    EXPECT_TRUE(done && *done);
+    auto again = co_await copy.rewrite(100);
+    EXPECT_TRUE(again && !*again);
+    auto closed = co_await copy.close();
+    EXPECT_TRUE(closed);
+  });
+  EXPECT_GT(first().generation, 0u);
+  store_ = open();
+  EXPECT_TRUE(store_->open_report().damage.empty());
+  EXPECT_TRUE(store_->open_report().used_snapshot);
+  EXPECT_EQ(store_->snapshot(key_)->size(), 11u);
+  for (uint32_t i = 0; i < 11; ++i) {
+    EXPECT_TRUE(store_->open_body(*store_->snapshot(key_)->message(i).body)->read_all(5000));
+  }
+}
+
+TEST_F(CopyRewrite, ends_when_the_copy_is_closed) {
+  run([](Copy& copy) -> awaitable<void> {
+    const asio::any_io_executor here = co_await asio::this_coro::executor;
+    bool rewritten = true;
+    Copy* c = &copy;
+    auto pass = [c, &rewritten]() -> awaitable<void> {
+      auto done = co_await c->rewrite(1);
+      rewritten = done && *done;
+    };
+    asio::co_spawn(here, pass, [](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+    });
+    co_await asio::post(here, asio::use_awaitable);  // it has begun
+    auto closed = co_await copy.close();
+    EXPECT_TRUE(closed);
+    EXPECT_FALSE(rewritten);
+  });
+  EXPECT_EQ(first().generation, 0u);
+  store_ = open();
+  EXPECT_TRUE(store_->open_report().damage.empty());
+  EXPECT_EQ(store_->snapshot(key_)->size(), 11u);
+}
+
+}  // namespace
+}  // namespace gateway::source

@@ -1,0 +1,29 @@
+#include "gateway/source/maintenance.h"
+
+#include <gtest/gtest.h>
+
+namespace gateway::source {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Maintenance, is_due_when_much_was_written_or_nobody_waits) {
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = false, .idle = 0s}));
+  EXPECT_TRUE(rewrite_is_due({.frames_since = 0, .tried = false, .idle = 20s}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 1'999, .tried = true, .idle = 1h}));
+  EXPECT_TRUE(rewrite_is_due({.frames_since = 2'000, .tried = true, .idle = 20s}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 19'999, .tried = true, .idle = 19s}));
+  EXPECT_TRUE(rewrite_is_due({.frames_since = 20'000, .tried = true, .idle = 0s}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 20'000, .tried = false, .idle = 1h, .busy = true}));
+}
+
+TEST(Maintenance, rests_so_that_the_share_is_kept) {
+  EXPECT_EQ(rest_after(10ms, 10), 90ms);
+  EXPECT_EQ(rest_after(10ms, 50), 10ms);
+  EXPECT_EQ(rest_after(10ms, 100), 0ms);
+  EXPECT_EQ(rest_after(5s, 1), 2'000ms);  // a slow step does not make it sleep for minutes
+  EXPECT_EQ(rest_after(0ms, 10), 0ms);
+}
+
+}  // namespace
+}  // namespace gateway::source
