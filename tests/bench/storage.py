@@ -181,6 +181,7 @@ COMMANDS = (
     ("STORE on all", "STORE 1:* -FLAGS (\\Flagged)", False, None),
     ("SEARCH UNSEEN", "SEARCH UNSEEN", False, None),
     ("SEARCH SUBJECT", 'SEARCH SUBJECT "zzznothing"', False, None),
+    ("SEARCH TEXT", 'SEARCH TEXT "zzznothing"', False, None),
     ("SEARCH BODY first", 'SEARCH BODY "zzznothing"', True, None),
     ("SEARCH BODY", 'SEARCH BODY "zzznothing"', False, 0.5),
     ("STATUS", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)", False, None),
@@ -221,6 +222,19 @@ def measure_command(server, table, repeat, name, command, cold, bound):
             client.ask("STORE 1:* %sFLAGS.SILENT (\\Flagged)" % ("-" if "+FLAGS" in command else "+"))
             client.close()
     table.add(server.name, name, statistics.median(walls), "s", statistics.median(cpus), bound)
+    if "first" in name:
+        settle(server)
+
+
+def settle(server):
+    """Until the server has worked off what it does in the background: caches that the first command asked for."""
+    before = load.cpu(server.pids)
+    while True:
+        time.sleep(1)
+        now = load.cpu(server.pids)
+        if now - before < 0.02:
+            return
+        before = now
 
 
 def measure_select(server, table, repeat):
