@@ -227,13 +227,12 @@ def measure_command(server, table, repeat, name, command, cold, bound):
 
 
 def settle(server):
-    """Until the server has worked off what it does in the background: caches that the first command asked for."""
-    before = load.cpu(server.pids)
-    while True:
+    """Until the server has worked off what it does in the background, at low priority: caches that a command asked for."""
+    idle, before = 0, load.cpu(server.pids)
+    while idle < 3:
         time.sleep(1)
         now = load.cpu(server.pids)
-        if now - before < 0.02:
-            return
+        idle = idle + 1 if now - before < 0.005 else 0
         before = now
 
 
