@@ -19,6 +19,13 @@ namespace {
 constexpr wire::net::Timeout close_patience{20'000};
 constexpr int background_nice = 10;
 
+uint64_t descriptors_allowed(uint32_t configured) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) files.rlim_cur = 1024;
+  const uint64_t possible = source::Descriptors::within(files.rlim_cur);
+  return configured != 0 ? std::min<uint64_t>(configured, possible) : possible;
+}
+
 std::string read_holder(int fd) {
   char text[64];
   const ssize_t n = ::pread(fd, text, sizeof text, 0);
@@ -93,6 +100,8 @@ Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Co
                             nullptr,
                             r->background_.get()};
   services.warn = [&log](const std::string& user, const std::string& what) { log.warning(what, {{"user", user}}); };
+  r->descriptors_ = std::make_unique<source::Descriptors>(descriptors_allowed(config->descriptors));
+  services.descriptors = r->descriptors_.get();
   r->services_ = std::make_unique<source::Services>(std::move(services));
   r->registry_ = std::make_unique<source::Registry>(*r->services_);
   r->services_->registry = r->registry_.get();

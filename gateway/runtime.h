@@ -74,6 +74,7 @@ class Runtime {
   std::vector<std::unique_ptr<asio::io_context>> contexts_;
   std::unique_ptr<asio::thread_pool> blocking_, passwords_, searches_, background_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+  std::unique_ptr<source::Descriptors> descriptors_;
   std::unique_ptr<source::Services> services_;
   std::unique_ptr<source::Registry> registry_;
   std::vector<std::thread> threads_;

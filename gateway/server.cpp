@@ -79,6 +79,7 @@ class Server {
 
   Result<void> open_listeners();
   awaitable<void> accept(Door* door);
+  static awaitable<void> turn_away(wire::net::Stream& stream, config::ListenSecurity security);
   awaitable<void> sweep_accounts();
   awaitable<void> maintain_accounts();
   awaitable<Result<void>> start_accepting();
@@ -210,8 +211,24 @@ awaitable<void> Server::accept(Door* door) {
       log_.warning("accept failed", {{"why", stream.error().describe()}});
       continue;
     }
-    imap_->serve(std::move(*stream), door->listen.security);
+    source::Registry& registry = *runtime_->services().registry;
+    const uint64_t spare = runtime_->services().descriptors->spare_for_accounts();
+    Result<source::Descriptors::Hold> hold = co_await registry.take_descriptors(1, spare);
+    if (!hold) {
+      co_await turn_away(**stream, door->listen.security);
+      continue;
+    }
+    imap_->serve(std::move(*stream), door->listen.security, std::move(*hold));
   }
+}
+
+// One line, and away. Behind implicit TLS there is nobody to say it to.
+awaitable<void> Server::turn_away(wire::net::Stream& stream, config::ListenSecurity security) {
+  if (security != config::ListenSecurity::tls) {
+    const std::string_view bye = "* BYE [UNAVAILABLE] This server is full; try again later\r\n";
+    (void)co_await stream.write_all(bye, wire::net::Wheel::tick);
+  }
+  stream.close();
 }
 
 void Server::say_ready() const {

@@ -18,21 +18,13 @@
 #include "storage/body.h"
 #include "storage/env.h"
 #include "storage/mailbox.h"
+#include "storage/mailbox_tree.h"
 #include "storage/types.h"
 
 namespace storage {
 
 // "<seconds since 1970> <last LSN that was there> <LSN after which numbers went on>".
 inline const std::string restored_annotation = "restored";
-
-// The account's mailboxes and subscriptions as an immutable value.
-struct MailboxTree {
-  std::vector<MailboxInfo> mailboxes;                    // in order of creation
-  std::vector<std::string> subscriptions;                // sorted octets; also of mailboxes that do not exist
-  const MailboxInfo* find(std::string_view name) const;  // INBOX in any case
-  bool subscribed(std::string_view name) const;
-};
-using MailboxTreePtr = std::shared_ptr<const MailboxTree>;
 
 struct OpenOptions {
   bool create = false;

@@ -24,6 +24,15 @@ bool same_flags(const MessageChunk& a, uint32_t i, const MessageChunk& b, uint32
 
 }  // namespace
 
+void add_uids(UidSet& set, std::span<const uint32_t> uids) {
+  for (size_t i = 0; i < uids.size();) {
+    size_t last = i;
+    while (last + 1 < uids.size() && uids[last + 1] == uids[last] + 1) ++last;
+    set.add(Uid(uids[i]), Uid(uids[last]));
+    i = last + 1;
+  }
+}
+
 Uid MailboxSnapshot::uid(uint32_t index) const {
   auto [c, at] = locate(first_index_, index);
   return Uid(chunks_[c]->uid[at]);
@@ -63,6 +72,13 @@ const MessageInfo& MailboxSnapshot::message(uint32_t index) const {
 std::optional<Sha256> MailboxSnapshot::body(uint32_t index) const {
   auto [c, at] = locate(first_index_, index);
   return chunks_[c]->cold->body(chunks_[c]->cold_index[at]);
+}
+
+MessageColumns MailboxSnapshot::columns(uint32_t begin, uint32_t end) const {
+  auto [c, at] = locate(first_index_, begin);
+  const MessageChunk& chunk = *chunks_[c];
+  const size_t n = std::min<size_t>(chunk.size() - at, end - begin);
+  return {{chunk.uid.data() + at, n}, {chunk.modseq.data() + at, n}, {chunk.flags.data() + at, n}};
 }
 
 uint32_t MailboxSnapshot::lower_bound(Uid uid) const {
@@ -115,7 +131,7 @@ UidSet MailboxSnapshot::changed_since(ModSeq since) const {
 UidSet MailboxSnapshot::uids() const {
   UidSet all;
   for (const auto& c : chunks_) {
-    for (uint32_t u : c->uid) all.add(Uid(u));
+    add_uids(all, c->uid);
   }
   return all;
 }

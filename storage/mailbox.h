@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "storage/types.h"
@@ -11,6 +12,16 @@
 namespace storage {
 
 struct MessageChunk;  // storage/chunk.h: at most 1,024 messages, packed, hot part <= 24 bytes a message
+
+// What every command touches of messages that lie next to each other, as it is packed. Valid while the snapshot lives.
+struct MessageColumns {
+  std::span<const uint32_t> uids;
+  std::span<const uint64_t> modseqs, flags;  // flags: as flag_bits()
+  uint32_t size() const { return static_cast<uint32_t>(uids.size()); }
+};
+
+// Adds ascending UIDs that are above all in the set, a run at a time.
+void add_uids(UidSet& set, std::span<const uint32_t> uids);
 
 // Messages are numbered from 0 in UID order: index + 1 is the IMAP sequence number.
 class MailboxSnapshot {
@@ -26,6 +37,9 @@ class MailboxSnapshot {
   const MessageInfo& message(uint32_t index) const;
   // The name of its bytes alone: a pass over a big mailbox then unpacks nothing that stays.
   std::optional<Sha256> body(uint32_t index) const;
+
+  // The messages from `begin` on, at least one, at most to `end`: commands on many messages go by these pieces.
+  MessageColumns columns(uint32_t begin, uint32_t end) const;
 
   // Index of the first message with a UID >= `uid`; size() if none.
   uint32_t lower_bound(Uid uid) const;

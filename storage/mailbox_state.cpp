@@ -19,6 +19,19 @@ struct Value {
   std::vector<uint32_t> overflow;
 };
 
+// What the flags of a message become that has none beyond the mask, by a change that has none either.
+uint64_t changed_mask(FlagsMode mode, uint64_t mask, uint64_t by) {
+  switch (mode) {
+    case FlagsMode::replace:
+      return by;
+    case FlagsMode::add:
+      return mask | by;
+    case FlagsMode::remove:
+      return mask & ~by;
+  }
+  return mask;
+}
+
 // What a message's flags become.
 Value changed(FlagsMode mode, uint64_t mask, const std::vector<uint32_t>* overflow, uint64_t by,
               const std::vector<uint32_t>& by_overflow) {
@@ -97,10 +110,10 @@ void MailboxState::for_each(const UidSet& uids, F&& f) const {
   for (const UidSet::Range& r : uids.ranges()) {
     while (c < chunks_.size() && chunks_[c]->uid.back() < r.first.value) ++c;
     for (size_t k = c; k < chunks_.size() && chunks_[k]->uid.front() <= r.last.value; ++k) {
-      for (uint32_t at = chunks_[k]->lower_bound(r.first.value); at < chunks_[k]->size(); ++at) {
-        if (chunks_[k]->uid[at] > r.last.value) break;
-        f(k, at);
-      }
+      const MessageChunk& chunk = *chunks_[k];
+      const uint32_t from = chunk.uid.front() >= r.first.value ? 0 : chunk.lower_bound(r.first.value);
+      const uint32_t to = chunk.uid.back() <= r.last.value ? chunk.size() : chunk.lower_bound(r.last.value + 1);
+      if (from < to) f(k, from, to);
     }
   }
 }
@@ -145,36 +158,42 @@ MailboxState::Touched MailboxState::would_change(const UidSet& uids, const FlagC
   Touched t;
   Bits by = bits(change.flags);
   always = always || (by.unknown && change.mode != FlagsMode::remove);
-  std::optional<Place> last;
+  std::optional<Place> next;  // of the message behind the last one of the run
   uint32_t run_first = 0, run_last = 0;
-  auto follows = [&](size_t k, uint32_t at) {
-    return last && ((last->chunk == k && last->at + 1 == at) ||
-                    (last->chunk + 1 == k && at == 0 && last->at + 1 == chunks_[last->chunk]->size()));
-  };
-  for_each(uids, [&](size_t k, uint32_t at) {
+  for_each(uids, [&](size_t k, uint32_t from, uint32_t to) {
     const MessageChunk& c = *chunks_[k];
-    if (!always) {
-      const std::vector<uint32_t>* had = c.overflow_of(at);
-      Value v = changed(change.mode, c.flags[at], had, by.mask, by.overflow);
-      if (v.mask == c.flags[at] && (had ? v.overflow == *had : v.overflow.empty())) return;
-    }
-    uint32_t u = c.uid[at];
-    if (follows(k, at)) {
+    uint32_t first = 0, last = 0;  // UIDs without a gap
+    for (uint32_t at = from; at < to; ++at) {
+      const uint64_t is = c.flags[at];
+      if (!always && by.overflow.empty() && !(is & overflow_bit)) {
+        if (changed_mask(change.mode, is, by.mask) == is) continue;
+      } else if (!always) {
+        const std::vector<uint32_t>* had = c.overflow_of(at);
+        Value v = changed(change.mode, is, had, by.mask, by.overflow);
+        if (v.mask == is && (had ? v.overflow == *had : v.overflow.empty())) continue;
+      }
+      const uint32_t u = c.uid[at];
+      if (!next || next->chunk != k || next->at != at) {
+        if (next) t.runs.add(Uid(run_first), Uid(run_last));
+        run_first = u;
+      }
       run_last = u;
-    } else {
-      if (last) t.runs.add(Uid(run_first), Uid(run_last));
-      run_first = run_last = u;
+      next = at + 1 == c.size() ? Place{k + 1, 0} : Place{k, at + 1};
+      if (first != 0 && u != last + 1) t.uids.add(Uid(first), Uid(last)), first = 0;
+      if (first == 0) first = u;
+      last = u;
     }
-    last = Place{k, at};
-    t.uids.add(Uid(u));
+    if (first != 0) t.uids.add(Uid(first), Uid(last));
   });
-  if (last) t.runs.add(Uid(run_first), Uid(run_last));
+  if (next) t.runs.add(Uid(run_first), Uid(run_last));
   return t;
 }
 
 UidSet MailboxState::present(const UidSet& uids) const {
   UidSet found;
-  for_each(uids, [&](size_t k, uint32_t at) { found.add(Uid(chunks_[k]->uid[at])); });
+  for_each(uids, [&](size_t k, uint32_t from, uint32_t to) {
+    add_uids(found, {chunks_[k]->uid.data() + from, to - from});
+  });
   return found;
 }
 
@@ -263,13 +282,19 @@ bool MailboxState::link(uint64_t token, const record::BodyLink& l) {
 
 bool MailboxState::change_flags(uint64_t token, const record::FlagUpdate& u) {
   Bits by = u.change.mode == FlagsMode::remove ? bits(u.change.flags) : bits_adding(token, u.change.flags);
-  for_each(u.uids, [&](size_t k, uint32_t at) {
+  for_each(u.uids, [&](size_t k, uint32_t from, uint32_t to) {
     MessageChunk& c = writable(token, k);
-    const std::vector<uint32_t>* had = c.overflow_of(at);
-    Value v = changed(u.change.mode, c.flags[at], had, by.mask, by.overflow);
-    if (had || !v.overflow.empty()) c.set_overflow(c.uid[at], std::move(v.overflow));
-    c.flags[at] = v.mask;
-    c.modseq[at] = u.modseq.value;
+    std::fill(c.modseq.begin() + from, c.modseq.begin() + to, u.modseq.value);
+    for (uint32_t at = from; at < to; ++at) {
+      if (by.overflow.empty() && !(c.flags[at] & overflow_bit)) {
+        c.flags[at] = changed_mask(u.change.mode, c.flags[at], by.mask);
+        continue;
+      }
+      const std::vector<uint32_t>* had = c.overflow_of(at);
+      Value v = changed(u.change.mode, c.flags[at], had, by.mask, by.overflow);
+      if (had || !v.overflow.empty()) c.set_overflow(c.uid[at], std::move(v.overflow));
+      c.flags[at] = v.mask;
+    }
   });
   raise(u.modseq);
   return true;  // a rewrite may have left all of its messages out of the log

@@ -99,7 +99,7 @@ class MailboxState {
   void split(uint64_t token, size_t chunk);
   void raise(ModSeq m);  // own mode: HIGHESTMODSEQ follows every change
   template <class F>
-  void for_each(const UidSet& uids, F&& f) const;  // f(chunk, at) for messages that are there
+  void for_each(const UidSet& uids, F&& f) const;  // f(chunk, from, to) for messages that are there, ascending
 
   MailboxInfo info_;
   uint32_t size_ = 0;

@@ -39,14 +39,25 @@ const MailboxInfo* AccountState::info(MailboxKey key) const {
 }
 
 const MailboxInfo* AccountState::find(std::string_view name) const {
-  for (const auto& [key, s] : slots_) {
-    if (same_name(s.current().name, name)) return &s.current();
+  const std::string wanted = normal(name);
+  if (auto it = by_name_.find(wanted); it != by_name_.end()) return &slots_.at(it->second).current();
+  const MailboxInfo* below = base_ ? base_->find(wanted) : nullptr;
+  // What this layer has touched goes by the name that it has here.
+  if (!below || slots_.count(below->key) != 0 || removed_.count(below->key) != 0) return nullptr;
+  return below;
+}
+
+void AccountState::rename(MailboxKey key, const std::string* before, const std::string* after) {
+  if (before != nullptr) {
+    auto it = by_name_.find(normal(*before));
+    if (it != by_name_.end() && it->second == key) by_name_.erase(it);
   }
-  if (base_ == nullptr) return nullptr;
-  for (const auto& [key, s] : base_->slots_) {
-    if (slots_.count(key) == 0 && removed_.count(key) == 0 && same_name(s.current().name, name)) return &s.current();
-  }
-  return nullptr;
+  if (after != nullptr) by_name_[normal(*after)] = key;
+}
+
+void AccountState::restore(MailboxKey key, Slot slot) {
+  rename(key, nullptr, &slot.current().name);
+  slots_[key] = std::move(slot);
 }
 
 std::shared_ptr<const MailboxState> AccountState::mailbox(MailboxKey key) const {
@@ -95,9 +106,28 @@ std::optional<UidValidity> AccountState::fresh_validity(std::string_view name, i
 
 MailboxTree AccountState::tree() const {
   MailboxTree t;
-  t.mailboxes.reserve(slots_.size());
-  for (const auto& [key, s] : slots_) t.mailboxes.push_back(s.current());
-  t.subscriptions.assign(subscriptions().begin(), subscriptions().end());
+  auto places = std::make_shared<MailboxTree::Places>();
+  for (const auto& [key, s] : slots_) {
+    places->emplace(normal(s.current().name), t.mailboxes.size());
+    t.mailboxes.push_back(s.current());
+  }
+  t.places = std::move(places);
+  t.subscriptions = std::vector<std::string>(subscriptions().begin(), subscriptions().end());
+  return t;
+}
+
+MailboxTree AccountState::tree_after(const MailboxTree& before, const Touched& touched) const {
+  if (touched.names || !before.places) return tree();
+  MailboxTree t = before;
+  for (MailboxKey key : touched.mailboxes) {
+    const MailboxInfo& now = *info(key);
+    const size_t at = t.places->at(normal(now.name));
+    if (t.mailboxes[at].key != key) return tree();  // two of one name: only a damaged log has them
+    t.mailboxes.replace(at, now);
+  }
+  if (touched.subscriptions) {
+    t.subscriptions = std::vector<std::string>(subscriptions().begin(), subscriptions().end());
+  }
   return t;
 }
 
@@ -111,14 +141,32 @@ void AccountState::restore(std::set<std::string> subscriptions, std::map<std::st
   epoch_ = epoch;
 }
 
-void AccountState::merge(AccountState layer) {
-  for (MailboxKey key : layer.removed_) slots_.erase(key);
-  for (auto& [key, s] : layer.slots_) slots_[key] = std::move(s);
+AccountState::Touched AccountState::merge(AccountState layer) {
+  Touched touched;
+  touched.names = !layer.removed_.empty();
+  touched.subscriptions = layer.subscriptions_.has_value();
+  for (MailboxKey key : layer.removed_) {
+    auto it = slots_.find(key);
+    if (it == slots_.end()) continue;
+    rename(key, &it->second.current().name, nullptr);
+    slots_.erase(it);
+  }
+  for (auto& [key, s] : layer.slots_) {
+    auto [it, fresh] = slots_.try_emplace(key);
+    const std::string& name = s.current().name;
+    if (fresh || it->second.current().name != name) {
+      rename(key, fresh ? nullptr : &it->second.current().name, &name);
+      touched.names = true;
+    }
+    it->second = std::move(s);
+    touched.mailboxes.push_back(key);
+  }
   if (layer.subscriptions_) subscriptions_ = std::move(layer.subscriptions_);
   if (layer.annotations_) annotations_ = std::move(layer.annotations_);
   for (const auto& [name, v] : layer.validities_) note_validity(name, v);
   next_key_ = std::max(next_key_, layer.next_key_);
   raise_epoch(layer.epoch_);
+  return touched;
 }
 
 void AccountState::note_validity(const std::string& name, UidValidity v) {
@@ -134,6 +182,7 @@ MailboxState* AccountState::writable(uint64_t token, MailboxKey key) {
   if (own.token == token && own.mailbox) return const_cast<MailboxState*>(own.mailbox.get());  // made below, by us
   auto copy = std::make_shared<MailboxState>(*current);
   MailboxState* p = copy.get();
+  if (base_ != nullptr && !own.mailbox) rename(key, nullptr, &p->info().name);
   own.mailbox = std::move(copy);
   own.token = token;
   return p;
@@ -165,12 +214,15 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                             note_validity(m.info.name, m.info.uid_validity);
                             next_key_ = std::max(next_key_, m.key.next());
                             Slot& made = slots_[m.key];
+                            rename(m.key, nullptr, &m.info.name);
                             made.mailbox = std::make_shared<MailboxState>(std::move(m.info));
                             made.token = token;
                             return {};
                           }
                           if (m.action == record::MailboxAction::remove) {
-                            bool there = slot(m.key) != nullptr;
+                            const Slot* gone = slot(m.key);
+                            const bool there = gone != nullptr;
+                            if (there) rename(m.key, &gone->current().name, nullptr);
                             slots_.erase(m.key);
                             if (base_ != nullptr) removed_.insert(m.key);
                             return unless(there, "removal of a mailbox that is not there");
@@ -181,7 +233,9 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                           if (m.action == record::MailboxAction::reset) {
                             box->reset(token, m.info);
                           } else {
+                            const std::string before = box->info().name;
                             fits = box->change(token, m.change);
+                            if (box->info().name != before) rename(m.key, &before, &box->info().name);
                           }
                           note_validity(box->info().name, box->info().uid_validity);
                           return unless(fits, "mailbox that cannot become a mirror again");
@@ -219,16 +273,6 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                         [](record::Nothing&) -> std::optional<std::string> { return {}; },
                     },
                     op);
-}
-
-const MailboxInfo* MailboxTree::find(std::string_view name) const {
-  auto it = std::find_if(mailboxes.begin(), mailboxes.end(),
-                         [&](const MailboxInfo& m) { return AccountState::same_name(m.name, name); });
-  return it == mailboxes.end() ? nullptr : &*it;
-}
-
-bool MailboxTree::subscribed(std::string_view name) const {
-  return std::binary_search(subscriptions.begin(), subscriptions.end(), AccountState::normal(name));
 }
 
 }  // namespace storage

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <unordered_map>
 
 #include "storage/account.h"
 #include "storage/mailbox_state.h"
@@ -46,8 +47,14 @@ class AccountState {
 
   // Returns what did not fit (a damaged log), or nothing.
   std::optional<std::string> apply(uint64_t token, record::Op op);
+  // What a layer touched.
+  struct Touched {
+    std::vector<MailboxKey> mailboxes;
+    bool names = false;  // one was made, removed or renamed
+    bool subscriptions = false;
+  };
   // Takes over what a layer over this state changed.
-  void merge(AccountState layer);
+  Touched merge(AccountState layer);
 
   const MailboxInfo* info(MailboxKey key) const;
   const MailboxInfo* find(std::string_view name) const;
@@ -62,11 +69,13 @@ class AccountState {
   MailboxKey next_key() const { return next_key_; }
   Epoch epoch() const { return epoch_; }
   MailboxTree tree() const;
+  // The tree as it is now, where `touched` is all that differs from `before`.
+  MailboxTree tree_after(const MailboxTree& before, const Touched& touched) const;
 
   // Of a state that is not a layer; for index.snap.
   const std::map<MailboxKey, Slot>& slots() const { return slots_; }
   const std::map<std::string, UidValidity>& validities() const { return validities_; }
-  void restore(MailboxKey key, Slot slot) { slots_[key] = std::move(slot); }
+  void restore(MailboxKey key, Slot slot);
   void restore(std::set<std::string> subscriptions, std::map<std::string, std::string> annotations,
                std::map<std::string, UidValidity> validities, MailboxKey next, Epoch epoch);
   void moved(MailboxKey key, SectionRef section) { slots_[key].section = section; }
@@ -77,12 +86,14 @@ class AccountState {
 
  private:
   Slot* slot(MailboxKey key) const;
+  void rename(MailboxKey key, const std::string* before, const std::string* after);
   MailboxState* writable(uint64_t token, MailboxKey key);
   void note_validity(const std::string& name, UidValidity v);
 
   const AccountState* base_ = nullptr;
-  mutable std::map<MailboxKey, Slot> slots_;  // keys ascend in order of creation; loading fills them in
-  std::set<MailboxKey> removed_;              // of a layer
+  mutable std::map<MailboxKey, Slot> slots_;             // keys ascend in order of creation; loading fills them in
+  std::unordered_map<std::string, MailboxKey> by_name_;  // of slots_
+  std::set<MailboxKey> removed_;                         // of a layer
   std::optional<std::set<std::string>> subscriptions_;
   std::optional<std::map<std::string, std::string>> annotations_;
   std::map<std::string, UidValidity> validities_;  // the highest that each name ever had

@@ -73,6 +73,7 @@ struct Config {
   std::optional<std::string> default_upstream;
   Canonical canonical;
   uint32_t sessions_per_user = 200, sessions_per_address = 0;
+  uint32_t descriptors = 0;  // for clients, upstreams and accounts together; 0: what the system allows
   uint64_t max_append_bytes = uint64_t{256} << 20;
   std::string copy_bodies = "all";
   uint64_t copy_max_bytes = 0;

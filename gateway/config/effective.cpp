@@ -138,6 +138,7 @@ std::string effective(const Config& c) {
   out += "\n[limits]\n";
   line(out, "sessions_per_user", std::to_string(c.sessions_per_user));
   line(out, "sessions_per_address", std::to_string(c.sessions_per_address));
+  line(out, "descriptors", std::to_string(c.descriptors));
   line(out, "max_append_bytes", std::to_string(c.max_append_bytes));
   out += "\n[copy]\n";
   line(out, "bodies", toml_text(c.copy_bodies));

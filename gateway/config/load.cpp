@@ -263,6 +263,7 @@ class Loader {
     Section s(p_, t, "limits", line);
     s.number("sessions_per_user", c_.sessions_per_user);
     s.number("sessions_per_address", c_.sessions_per_address);
+    s.number("descriptors", c_.descriptors);
     s.number("max_append_bytes", c_.max_append_bytes, uint64_t{4} << 30);
   }
 

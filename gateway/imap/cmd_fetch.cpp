@@ -26,7 +26,8 @@ class Item {
 };
 
 // One allocation-free line; this is what a client asks of 100,000 messages at once.
-void write_light(View& view, const FetchPlan& plan, uint32_t shown_index, const View::Now& now, std::string& out) {
+void write_light(View& view, const FetchPlan& plan, uint32_t shown_index, const View::Now& now,
+                 const MailboxSnapshotPtr& newest, std::string& out) {
   const MailboxSnapshot& in = *now.in;
   out += "* ";
   append_number(out, shown_index + 1);
@@ -36,7 +37,7 @@ void write_light(View& view, const FetchPlan& plan, uint32_t shown_index, const 
   if (plan.with_flags) {
     item("FLAGS (") += view.flag_text(in, now.index);
     out += ')';
-    if (!now.expunged) view.knows(in.uid(now.index), in, now.index);
+    if (!now.expunged) view.knows(in.uid(now.index), newest);
   }
   if (plan.args.wants(FetchArgs::internal_date)) {
     item("INTERNALDATE \"") += wire::imap::to_string(in.message(now.index).date);
@@ -61,7 +62,7 @@ awaitable<uint64_t> fetch_light(Session& s, const FetchPlan& plan, const Selecti
     for (uint32_t i = range.begin; i < range.end; ++i) {
       const View::Now now = view.now(i, s.newest());
       if (!passes(now, plan)) continue;
-      write_light(view, plan, i, now, s.out());
+      write_light(view, plan, i, now, s.newest(), s.out());
       ++count;
       if (s.full()) co_await s.flush_if_full();
     }

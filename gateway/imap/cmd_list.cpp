@@ -37,7 +37,8 @@ awaitable<Reply> cmd_list(Session& s, wire::imap::CommandLine& line) {
       if (selectable(answer[i])) names.push_back(answer[i].name.octets);
     }
     std::vector<Result<source::MailboxStatus>> told;
-    if (!names.empty()) told = co_await s.account().status_of(std::move(names));
+    const bool with_size = args->return_status.has(wire::imap::StatusItems::size);
+    if (!names.empty()) told = co_await s.account().status_of(std::move(names), with_size);
     size_t next = 0;
     for (size_t i = at; i < end; ++i) {
       wire::imap::Writer w(s.out());

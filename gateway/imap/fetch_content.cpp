@@ -105,7 +105,7 @@ awaitable<void> write_message(Session& s, const FetchPlan& plan, LoadedBody& bod
   const View::Now now = s.selected()->view.now(body.shown_index, newest);
   wire::imap::Writer w(s.out());
   wire::imap::FetchWriter fetch(w, wire::base::SeqNo(body.shown_index + 1));
-  write_plain_items(s, plan, fetch, now);
+  write_plain_items(s, plan, fetch, now, newest);
   std::string text;
   if (plan.args.wants(FetchArgs::envelope)) {
     wire::mail::write_envelope(body.scan.header(0), text);

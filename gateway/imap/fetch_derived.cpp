@@ -84,7 +84,8 @@ struct DerivedFetch::Slice {
   }
 };
 
-void write_plain_items(Session& s, const FetchPlan& plan, wire::imap::FetchWriter& fetch, const View::Now& now) {
+void write_plain_items(Session& s, const FetchPlan& plan, wire::imap::FetchWriter& fetch, const View::Now& now,
+                       const MailboxSnapshotPtr& newest) {
   const MailboxSnapshot& in = *now.in;
   const Uid uid = in.uid(now.index);
   View& view = s.selected()->view;
@@ -94,7 +95,7 @@ void write_plain_items(Session& s, const FetchPlan& plan, wire::imap::FetchWrite
     flags.flags = in.flags(now.index);
     flags.recent = view.recent(uid);
     fetch.flags(flags);
-    if (!now.expunged) view.knows(uid, in, now.index);
+    if (!now.expunged) view.knows(uid, newest);
   }
   if (plan.args.wants(FetchArgs::internal_date)) fetch.internal_date(in.message(now.index).date);
   if (plan.args.wants(FetchArgs::rfc822_size)) fetch.size(in.message(now.index).size);
@@ -140,7 +141,7 @@ void DerivedFetch::write(const Slice& slice) {
       return std::string_view(slice.text).substr(begin, end - begin);
     };
     wire::imap::FetchWriter fetch(w, wire::base::SeqNo(slice.indexes[i] + 1));
-    write_plain_items(s_, plan_, fetch, view.now(slice.indexes[i], newest));
+    write_plain_items(s_, plan_, fetch, view.now(slice.indexes[i], newest), newest);
     if (slice.envelope) fetch.envelope(text(from, e.envelope));
     const size_t body_from = slice.envelope ? e.envelope : from;
     if (slice.body) fetch.body(text(body_from, e.body));

@@ -13,7 +13,9 @@
 namespace gateway::imap {
 
 // The items that need no content, in the order of every FETCH reply.
-void write_plain_items(Session& s, const FetchPlan& plan, wire::imap::FetchWriter& fetch, const View::Now& now);
+// `now` is of `newest`.
+void write_plain_items(Session& s, const FetchPlan& plan, wire::imap::FetchWriter& fetch, const View::Now& now,
+                       const MailboxSnapshotPtr& newest);
 
 class DerivedFetch {
  public:

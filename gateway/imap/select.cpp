@@ -23,8 +23,12 @@ void write_numbers(const storage::MailboxInfo& info, std::string& out) {
 }
 
 uint32_t first_unseen(const MailboxSnapshot& snapshot) {
-  for (uint32_t i = 0; i < snapshot.size(); ++i) {
-    if (!(snapshot.system_flags(i) & wire::base::seen)) return i + 1;
+  for (uint32_t i = 0; i < snapshot.size();) {
+    const storage::MessageColumns piece = snapshot.columns(i, snapshot.size());
+    for (uint32_t k = 0; k < piece.size(); ++k) {
+      if (!(piece.flags[k] & wire::base::seen)) return i + k + 1;
+    }
+    i += piece.size();
   }
   return 0;
 }

@@ -5,7 +5,11 @@ namespace gateway::imap {
 UidSet Selection::uids(const MailboxSnapshot& snapshot) const {
   UidSet out;
   for (const Range& r : ranges_) {
-    for (uint32_t i = r.begin; i < r.end; ++i) out.add(snapshot.uid(i));
+    for (uint32_t i = r.begin; i < r.end;) {
+      const storage::MessageColumns piece = snapshot.columns(i, r.end);
+      storage::add_uids(out, piece.uids);
+      i += piece.size();
+    }
   }
   return out;
 }

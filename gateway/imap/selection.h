@@ -18,7 +18,12 @@ class Selection {
   };
 
   void add(uint32_t begin, uint32_t end) {
-    if (begin < end) ranges_.push_back({begin, end});
+    if (begin >= end) return;
+    if (!ranges_.empty() && ranges_.back().end == begin) {
+      ranges_.back().end = end;
+    } else {
+      ranges_.push_back({begin, end});
+    }
   }
   const std::vector<Range>& ranges() const { return ranges_; }
   bool empty() const { return ranges_.empty(); }

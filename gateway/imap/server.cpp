@@ -40,10 +40,10 @@ Server::Core& Server::core_of(const asio::any_io_executor& executor) {
   throw wire::base::FailureError(wire::base::Failure(wire::base::Errc::internal, "an account on an unknown core"));
 }
 
-void Server::serve(wire::net::StreamPtr stream, config::ListenSecurity security) {
+void Server::serve(wire::net::StreamPtr stream, config::ListenSecurity security, source::Descriptors::Hold hold) {
   Core& core = *cores_[next_++ % cores_.size()];
   if (stream->executor() != core.executor) stream->rebind(core.executor);
-  run_on(core, std::make_shared<Session>(environment_, std::move(stream), security));
+  run_on(core, std::make_shared<Session>(environment_, std::move(stream), security, std::move(hold)));
 }
 
 void Server::run_on(Core& core, std::shared_ptr<Session> session) {

@@ -8,6 +8,7 @@
 #include "gateway/config/config.h"
 #include "gateway/imap/access_log.h"
 #include "gateway/imap/sessions.h"
+#include "gateway/source/descriptors.h"
 #include "gateway/source/login.h"
 #include "wire/net/stream.h"
 #include "wire/net/tasks.h"
@@ -45,7 +46,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Any thread. Takes over a stream with no call under way; returns at once.
-  void serve(wire::net::StreamPtr stream, config::ListenSecurity security);
+  void serve(wire::net::StreamPtr stream, config::ListenSecurity security, source::Descriptors::Hold hold = {});
 
   // Says BYE to everybody (Sessions::close), waits up to `grace` for running commands, then cancels. On any core.
   awaitable<void> stop(std::string why, std::chrono::milliseconds grace);

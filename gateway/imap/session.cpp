@@ -14,8 +14,9 @@ constexpr int stranger_patience = 3;
 }  // namespace
 
 Session::Session(std::shared_ptr<const Environment> environment, wire::net::StreamPtr stream,
-                 config::ListenSecurity security)
+                 config::ListenSecurity security, source::Descriptors::Hold hold)
     : environment_(std::move(environment)),
+      descriptor_(std::move(hold)),
       stream_(std::move(stream)),
       security_(security),
       client_address_(stream_->peer().host),

@@ -42,7 +42,9 @@ class Session final : public std::enable_shared_from_this<Session>,
                       public source::AccountWatcher,
                       public source::MailboxWatcher {
  public:
-  Session(std::shared_ptr<const Environment> environment, wire::net::StreamPtr stream, config::ListenSecurity security);
+  // `hold`: what its stream counts for.
+  Session(std::shared_ptr<const Environment> environment, wire::net::StreamPtr stream, config::ListenSecurity security,
+          source::Descriptors::Hold hold = {});
   ~Session() override;
 
   // Until the client is gone, or, after a login, until the session must go on elsewhere: then moves_to() is set.
@@ -132,6 +134,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::chrono::milliseconds patience() const;
 
   const std::shared_ptr<const Environment> environment_;
+  const source::Descriptors::Hold descriptor_;
   wire::net::StreamPtr stream_;
   const config::ListenSecurity security_;
   std::string client_address_;

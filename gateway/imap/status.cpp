@@ -10,7 +10,7 @@ bool unsupported_items(Items items) {
 
 awaitable<Result<void>> write_status(Session& s, std::string name, Items items) {
   if (items.has(Items::highest_modseq)) s.enable_condstore();
-  auto status = co_await s.account().status(name);
+  auto status = co_await s.account().status(name, items.has(Items::size));
   if (!status) co_return status.error();
   write_status(s, std::move(name), items, *status);
   co_return Result<void>();

@@ -8,6 +8,8 @@ namespace {
 constexpr uint64_t recent_bit = 32;               // free in MailboxSnapshot::flag_bits()
 constexpr uint64_t wide_bit = uint64_t{1} << 63;  // flags() knows more than the bits say
 constexpr size_t max_texts = 4096;                // combinations of flags that are kept rendered
+// Snapshots that are kept for what was told of them. Beyond that a client hears some flags twice.
+constexpr size_t max_told = 16;
 
 std::string flags_as_text(const Flags& flags, bool recent) {
   std::string out;
@@ -92,7 +94,7 @@ void View::tell_flags(uint32_t shown_index, const MailboxSnapshotPtr& newest, co
   const Now m = now(shown_index, newest);
   if (m.expunged) return;
   write_fetch(shown_index, *m.in, m.index, with_uid || how.modseq, how.modseq, out);
-  knows(m.in->uid(m.index), *m.in, m.index);
+  knows(m.in->uid(m.index), newest);
 }
 
 void View::tell_modseq(uint32_t shown_index, const MailboxSnapshotPtr& newest, bool with_uid, std::string& out) {
@@ -109,12 +111,29 @@ void View::tell_modseq(uint32_t shown_index, const MailboxSnapshotPtr& newest, b
   out += "MODSEQ (";
   append_number(out, m.in->modseq(m.index).value);
   out += "))\r\n";
-  knows(m.in->uid(m.index), *m.in, m.index);
+  knows(m.in->uid(m.index), newest);
 }
 
-void View::knows(Uid uid, const MailboxSnapshot& newest, uint32_t index) {
-  if (&newest == shown_.get()) return;
-  told_[uid] = Told{newest.modseq(index), newest.flag_bits(index)};
+void View::knows(Uid first, Uid last, const MailboxSnapshotPtr& newest) {
+  if (newest == shown_) return;
+  if (told_.empty() || told_.back().in != newest) {
+    if (told_.size() == max_told) told_.erase(told_.begin());
+    told_.push_back({newest, {}});
+  }
+  told_.back().uids.add(first, last);
+}
+
+// What was said last of this message is what it is `now`.
+bool View::was_told(Uid uid, uint32_t index, const MailboxSnapshot& now) const {
+  for (auto it = told_.rbegin(); it != told_.rend(); ++it) {
+    if (!it->uids.contains(uid)) continue;
+    if (it->in.get() == &now) return true;
+    const auto then = it->in->find(uid);
+    if (!then || it->in->modseq(*then) != now.modseq(index)) return false;
+    const uint64_t bits = now.flag_bits(index);
+    return it->in->flag_bits(*then) == bits && (!(bits & wide_bit) || it->in->flags(*then) == now.flags(index));
+  }
+  return false;
 }
 
 void View::write_flag_lists(const MailboxSnapshot& in, bool writable, std::string& out) {
@@ -163,11 +182,7 @@ bool View::advance(const MailboxSnapshotPtr& newest, const Wording& how, bool wr
   }
   if (shown_->keywords().size() > keywords_known_) write_flag_lists(*shown_, writable, out);
   for (uint32_t index : diff.changed) {
-    const Uid uid = shown_->uid(index);
-    if (auto it = told_.find(uid); it != told_.end() && it->second.modseq == shown_->modseq(index) &&
-                                   it->second.bits == shown_->flag_bits(index)) {
-      continue;
-    }
+    if (!told_.empty() && was_told(shown_->uid(index), index, *shown_)) continue;
     write_fetch(index, *shown_, index, how.modseq, how.modseq, out);
   }
   told_.clear();

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "storage/mailbox.h"
 #include "storage/types.h"
@@ -57,8 +58,9 @@ class View {
                   std::string& out);
   // RFC 7162 3.1.3: after STORE.SILENT a CONDSTORE client hears the new MODSEQ without the flags.
   void tell_modseq(uint32_t shown_index, const MailboxSnapshotPtr& newest, bool with_uid, std::string& out);
-  // The client knows the flags of this message as they are in `newest` already.
-  void knows(Uid uid, const MailboxSnapshot& newest, uint32_t index);
+  // The client knows the flags of this message, or of all from `first` to `last`, as they are in `newest` already.
+  void knows(Uid uid, const MailboxSnapshotPtr& newest) { knows(uid, uid, newest); }
+  void knows(Uid first, Uid last, const MailboxSnapshotPtr& newest);
 
   // FLAGS and PERMANENTFLAGS, as a SELECT shows them. Notes what the client knows of keywords.
   void write_flag_lists(const MailboxSnapshot& in, bool writable, std::string& out);
@@ -69,17 +71,19 @@ class View {
                std::string& out);
 
  private:
+  // Messages whose flags were said as they are in a snapshot.
   struct Told {
-    ModSeq modseq;
-    uint64_t bits;
+    MailboxSnapshotPtr in;
+    UidSet uids;
   };
+  bool was_told(Uid uid, uint32_t index, const MailboxSnapshot& now) const;
   void write_fetch(uint32_t seq_index, const MailboxSnapshot& in, uint32_t index, bool with_uid, bool with_modseq,
                    std::string& out);
 
   MailboxSnapshotPtr shown_;
   UidSet recent_;
   size_t keywords_known_ = 0;
-  std::unordered_map<Uid, Told> told_;               // since the last advance
+  std::vector<Told> told_;                           // since the last advance, newest last
   std::unordered_map<uint64_t, std::string> texts_;  // of flag bits, bit 5: \Recent; keywords only ever grow
   std::string text_;                                 // of what the bits cannot say
 };

@@ -276,7 +276,7 @@ awaitable<Result<ArchiveReport>> export_on_core(UserAccountPtr account, ArchiveF
   manifest.format = format;
   manifest.user = account->user();
   manifest.prefix = account->prefix();
-  manifest.subscriptions = (*tree)->subscriptions;
+  manifest.subscriptions = (*tree)->subscriptions.all();
   Places places(format, account->prefix());
   Tally tally;
   tally.user = account->user();

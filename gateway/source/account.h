@@ -73,9 +73,10 @@ class MailAccount : public std::enable_shared_from_this<MailAccount> {
   virtual Uid claim_recent(MailboxPtr box) = 0;
 
   // The numbers a STATUS gives, brought up to date first.
-  virtual awaitable<Result<MailboxStatus>> status(std::string name) = 0;
+  // `with_size`: also the messages' sizes, each of which is looked up.
+  virtual awaitable<Result<MailboxStatus>> status(std::string name, bool with_size) = 0;
   // Of many, asked of the owner together; the results correspond to the names.
-  virtual awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names) = 0;
+  virtual awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names, bool with_size) = 0;
 
   // --- changes; each returns when the owner has it and it is durable here. Errc::unavailable while frozen for too
   // long.

@@ -170,9 +170,15 @@ awaitable<Result<StoreOutcome>> LocalAuthority::store(MailboxPtr box, UidSet uid
   if (!now || !is_ours(&now->info())) co_return no_such_mailbox();
   StoreOutcome out;
   for (const auto& range : uids.ranges()) {
-    for (uint32_t i = now->lower_bound(range.first); i < now->size() && now->uid(i) <= range.last; ++i) {
-      const bool refused = unchanged_since && now->modseq(i) > *unchanged_since;
-      (refused ? out.modified : out.stored).add(now->uid(i));
+    const uint32_t end = range.last.value == UINT32_MAX ? now->size() : now->lower_bound(range.last.next());
+    for (uint32_t i = now->lower_bound(range.first); i < end;) {
+      const storage::MessageColumns piece = now->columns(i, end);
+      if (!unchanged_since) storage::add_uids(out.stored, piece.uids);
+      for (uint32_t k = 0; unchanged_since && k < piece.size(); ++k) {
+        const bool refused = piece.modseqs[k] > unchanged_since->value;
+        (refused ? out.modified : out.stored).add(Uid(piece.uids[k]));
+      }
+      i += piece.size();
     }
   }
   // Where another session's change is only applied yet, this OK must wait for its sync as well (I5).

@@ -1,5 +1,6 @@
 #include "gateway/source/registry.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "gateway/source/account_directory.h"
@@ -14,7 +15,16 @@ using storage::Errc;
 using storage::Failure;
 using wire::net::run_on_pool;
 
-// A user's place in the map. Its members but `account` belong to the user's core.
+namespace {
+
+// Whoever has just opened an account is about to use it.
+constexpr std::chrono::milliseconds just_opened{250};
+constexpr size_t closed_at_once = 4;
+constexpr int patience = 4;  // times just_opened, where accounts are idle but only just
+
+}  // namespace
+
+// A user's place in the map. Its members belong to the user's core, but `usage`, which the registry's lock guards.
 struct Registry::Slot {
   std::string user;
   asio::any_io_executor core;
@@ -22,6 +32,7 @@ struct Registry::Slot {
   bool opening = false;
   UserAccountPtr account;
   std::unique_ptr<wire::net::TaskGroup> tasks;  // the account that closes itself
+  std::shared_ptr<const Usage> usage;           // null: not open
 };
 
 // Ends also when whoever opens is cancelled.
@@ -120,6 +131,8 @@ awaitable<Result<UserAccountPtr>> Registry::open_on_core(std::shared_ptr<Slot> s
     }
     if (!made) co_return made.error();
     slot->account = *made;
+    std::lock_guard lock(mutex_);
+    slot->usage = slot->account->usage();
   }
   slot->account->note_open();
   if (!password.empty()) slot->account->remember_password(std::move(password));
@@ -187,6 +200,13 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
     co_return Failure(Errc::unavailable, "the placement of '" + name + "' cannot be read: " + found.error().note);
   if (!*found) co_return Failure(Errc::not_found, "no such user: " + name);
   control::User user = std::move(**found);
+  // The log's end, an older segment or a snapshot that is being read, and derived data.
+  uint64_t needs = 3;
+  if (const auto up = services_.config.upstreams.find(user.upstream); up != services_.config.upstreams.end()) {
+    if (user.placement.owner != Owner::local) needs += up->second.max_per_user != 0 ? up->second.max_per_user : 3;
+  }
+  auto descriptors = co_await take_descriptors(needs, 0);
+  if (!descriptors) co_return descriptors.error();
 
   std::filesystem::path directory = account_directory(services_.config.data_dir, user.name);
   storage::Env* env = &services_.env;
@@ -248,6 +268,7 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   }
   auto account = std::make_shared<UserAccount>(services_, slot->core, user, std::move(*store));
   account->the_copy().set_lease(lease);
+  account->keep(std::move(*descriptors));
   // Also finishes a commit that was cut short after its compare-and-swap.
   if (auto ok = co_await account->settle(user.state, user.placement); !ok) co_return ok.error();
   co_return account;
@@ -280,13 +301,17 @@ awaitable<void> Registry::close_on_core(std::shared_ptr<Slot> slot, std::string 
 awaitable<void> Registry::close_now(std::shared_ptr<Slot> slot, std::string why) {
   Opening claim(*slot);
   UserAccountPtr account = std::exchange(slot->account, nullptr);
+  {
+    std::lock_guard lock(mutex_);
+    slot->usage = nullptr;
+  }
   if (auto done = co_await account->close(std::move(why)); !done) {
     services_.warn(slot->user, "the store was not closed cleanly: " + done.error().describe());
   }
 }
 
 awaitable<void> Registry::close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
-                                               std::chrono::seconds idle) {
+                                               std::chrono::milliseconds idle) {
   if (slot->opening || !slot->account || !slot->account->unused_for(idle)) co_return;
   if (opens && slot->account->opens() != *opens) co_return;
   co_await close_now(slot, "the account is closed; please reconnect");
@@ -295,7 +320,7 @@ awaitable<void> Registry::close_unused_on_core(std::shared_ptr<Slot> slot, std::
 awaitable<void> Registry::close_if_unused(std::string user, uint64_t opens) {
   std::shared_ptr<Slot> slot = find(user);
   if (!slot) co_return;
-  awaitable<void> there = close_unused_on_core(slot, opens, std::chrono::seconds(0));
+  awaitable<void> there = close_unused_on_core(slot, opens, std::chrono::milliseconds(0));
   co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
 }
 
@@ -327,6 +352,46 @@ awaitable<void> Registry::maintain() {
     awaitable<void> there = maintain_on_core(slot);
     co_await asio::co_spawn(slot->core, std::move(there), asio::use_awaitable);
   }
+}
+
+awaitable<Result<Descriptors::Hold>> Registry::take_descriptors(uint64_t n, uint64_t spare) {
+  if (services_.descriptors == nullptr) co_return Descriptors::Hold();
+  for (int turn = 0;;) {
+    if (auto hold = services_.descriptors->take(n, spare)) co_return std::move(*hold);
+    // Each turn closes some that were idle, or waits, a bounded number of times, for those that are so only just.
+    const bool closed = co_await close_idlest();
+    if (closed) continue;
+    bool soon = false;
+    {
+      std::lock_guard lock(mutex_);
+      soon = std::any_of(slots_.begin(), slots_.end(),
+                         [](const auto& s) { return s.second->usage && s.second->usage->busy == 0; });
+    }
+    if (!soon || ++turn > patience) break;
+    co_await wire::net::sleep_for(just_opened);
+  }
+  co_return Failure(Errc::unavailable, "this server is full; try again later");
+}
+
+// False: there was none.
+awaitable<bool> Registry::close_idlest() {
+  std::vector<std::pair<int64_t, std::shared_ptr<Slot>>> idle;
+  {
+    std::lock_guard lock(mutex_);
+    const int64_t before = Usage::now() - just_opened.count();
+    for (const auto& [user, slot] : slots_) {
+      if (slot->usage && slot->usage->busy == 0 && slot->usage->last < before) {
+        idle.emplace_back(slot->usage->last, slot);
+      }
+    }
+  }
+  const auto end = idle.begin() + static_cast<ptrdiff_t>(std::min(idle.size(), closed_at_once));
+  std::partial_sort(idle.begin(), end, idle.end());
+  for (auto it = idle.begin(); it != end; ++it) {
+    awaitable<void> there = close_unused_on_core(it->second, std::nullopt, just_opened);
+    co_await asio::co_spawn(it->second->core, std::move(there), asio::use_awaitable);
+  }
+  co_return !idle.empty();
 }
 
 awaitable<void> Registry::close() {

@@ -14,6 +14,7 @@
 #include "gateway/config/config.h"
 #include "gateway/control/control.h"
 #include "gateway/source/account.h"
+#include "gateway/source/descriptors.h"
 #include "gateway/source/upstream_budget.h"
 #include "quirks/rules.h"
 #include "storage/env.h"
@@ -36,6 +37,7 @@ struct Services {
   // Words for the log; any thread.
   std::function<void(const std::string& user, const std::string& what)> warn;
   asio::thread_pool* background = nullptr;  // what may wait: derived data; null: `blocking`
+  Descriptors* descriptors = nullptr;       // null: not counted
 };
 
 class Registry {
@@ -69,6 +71,9 @@ class Registry {
   awaitable<void> sweep(std::chrono::seconds idle);
   // Gives space back, one account after the other, where it is due. For a timer of the server's.
   awaitable<void> maintain();
+  // Takes descriptors from the budget; where it is used up, the accounts that have been idle longest are closed first.
+  // Errc::unavailable: every account is in use. Any core.
+  awaitable<Result<Descriptors::Hold>> take_descriptors(uint64_t n, uint64_t spare);
   // Ends everything: accounts close their stores and upstream connections. Bounded.
   awaitable<void> close();
 
@@ -84,8 +89,9 @@ class Registry {
   std::shared_ptr<Slot> slot_of(const std::string& user);
   awaitable<void> close_on_core(std::shared_ptr<Slot> slot, std::string why);
   awaitable<void> close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
-                                       std::chrono::seconds idle);
+                                       std::chrono::milliseconds idle);
   awaitable<void> maintain_on_core(std::shared_ptr<Slot> slot);
+  awaitable<bool> close_idlest();
   awaitable<void> close_now(std::shared_ptr<Slot> slot, std::string why);
   std::shared_ptr<Slot> find(const std::string& user);
 

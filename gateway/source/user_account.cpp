@@ -99,8 +99,11 @@ storage::MailboxTreePtr UserAccount::visible_tree() {
     const auto foreign = [](const MailboxInfo& m) { return (m.attributes & storage::foreign) != 0; };
     own_tree_ = tree;
     if (std::any_of(tree->mailboxes.begin(), tree->mailboxes.end(), foreign)) {
-      auto own = std::make_shared<storage::MailboxTree>(*tree);
-      std::erase_if(own->mailboxes, foreign);
+      auto own = std::make_shared<storage::MailboxTree>();
+      for (const MailboxInfo& m : tree->mailboxes) {
+        if (!foreign(m)) own->mailboxes.push_back(m);
+      }
+      own->subscriptions = tree->subscriptions;
       own_tree_ = std::move(own);
     }
     whole_tree_ = tree;
@@ -162,7 +165,7 @@ std::shared_ptr<void> UserAccount::watch_owner(MailboxPtr box) { return authorit
 
 namespace {
 
-MailboxStatus status_from(const Mailbox& box) {
+MailboxStatus status_from(const Mailbox& box, bool with_size) {
   const MailboxSnapshotPtr& now = box.current();
   const MailboxInfo& info = now->info();
   MailboxStatus out;
@@ -172,24 +175,27 @@ MailboxStatus status_from(const Mailbox& box) {
   out.highest_modseq = info.highest_modseq;
   out.mailbox_id = info.mailbox_id;
   out.recent = now->size() - now->lower_bound(info.first_recent);
-  for (uint32_t i = 0; i < now->size(); ++i) {
-    const uint8_t flags = now->system_flags(i);
-    if ((flags & wire::base::seen) == 0) ++out.unseen;
-    if ((flags & wire::base::deleted) != 0) ++out.deleted;
-    out.size += now->message(i).size;
+  for (uint32_t i = 0; i < now->size();) {
+    const storage::MessageColumns piece = now->columns(i, now->size());
+    for (uint64_t flags : piece.flags) {
+      if ((flags & wire::base::seen) == 0) ++out.unseen;
+      if ((flags & wire::base::deleted) != 0) ++out.deleted;
+    }
+    i += piece.size();
   }
+  for (uint32_t i = 0; with_size && i < now->size(); ++i) out.size += now->message(i).size;
   return out;
 }
 
 }  // namespace
 
-awaitable<Result<MailboxStatus>> UserAccount::status(std::string name) {
+awaitable<Result<MailboxStatus>> UserAccount::status(std::string name, bool with_size) {
   auto box = co_await open(std::move(name), false);
   if (!box) co_return box.error();
-  co_return status_from(**box);
+  co_return status_from(**box, with_size);
 }
 
-awaitable<std::vector<Result<MailboxStatus>>> UserAccount::status_of(std::vector<std::string> names) {
+awaitable<std::vector<Result<MailboxStatus>>> UserAccount::status_of(std::vector<std::string> names, bool with_size) {
   std::vector<Result<MailboxStatus>> out;
   std::vector<bool> fresh(names.size(), false);
   AuthorityPtr authority = authority_;
@@ -206,14 +212,14 @@ awaitable<std::vector<Result<MailboxStatus>>> UserAccount::status_of(std::vector
   for (size_t i = 0; i < names.size(); ++i) {
     const MailboxInfo* info = fresh[i] ? copy_.tree()->find(names[i]) : nullptr;
     if (!info) {
-      auto asked = co_await status(names[i]);
+      auto asked = co_await status(names[i], with_size);
       out.push_back(std::move(asked));
       continue;
     }
     const MailboxKey key = info->key;
     auto box = co_await copy_.open(key);
     if (box) {
-      out.emplace_back(status_from(**box));
+      out.emplace_back(status_from(**box, with_size));
     } else {
       out.emplace_back(box.error());
     }
@@ -440,7 +446,7 @@ awaitable<void> UserAccount::maintain() {
   MaintenanceFacts facts;
   facts.frames_since = now.value - maintained_.value_or(opened_at_).value;
   facts.tried = maintained_.has_value();
-  facts.idle = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - last_use_);
+  facts.idle = std::chrono::seconds((Usage::now() - usage_->last) / 1000);
   facts.busy = job_ || closed_ || copy_.store().failed();
   if (services_.config.rewrite_share == 0 || !rewrite_is_due(facts)) co_return;
   maintained_ = now;

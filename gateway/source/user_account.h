@@ -20,6 +20,22 @@ namespace gateway::source {
 
 class UpstreamAuthority;
 
+// Whether an account is in use, for those who look for one that is not. Written on its core, read on any thread.
+struct Usage {
+  std::atomic<uint32_t> busy{0};  // sessions and jobs
+  std::atomic<int64_t> last{now()};
+
+  static int64_t now() {  // milliseconds
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+  }
+  void begin() { ++busy; }
+  void end() {
+    last = now();
+    --busy;
+  }
+};
+
 class UserAccount final : public MailAccount {
  public:
   UserAccount(Services& services, asio::any_io_executor core, control::User user,
@@ -31,10 +47,12 @@ class UserAccount final : public MailAccount {
   asio::any_io_executor executor() const override { return core_; }
   Owner owner() const override { return user_.placement.owner; }
   wire::base::Epoch epoch() const override { return user_.placement.epoch; }
-  void add_watcher(AccountWatcher* w) override { watchers_.push_back(w); }
+  void add_watcher(AccountWatcher* w) override {
+    watchers_.push_back(w);
+    usage_->begin();
+  }
   void remove_watcher(AccountWatcher* w) override {
-    std::erase(watchers_, w);
-    last_use_ = std::chrono::steady_clock::now();
+    if (std::erase(watchers_, w) != 0) usage_->end();
   }
   awaitable<Result<storage::MailboxTreePtr>> tree() override;
   char separator() const override;
@@ -47,8 +65,8 @@ class UserAccount final : public MailAccount {
   awaitable<Result<MailboxPtr>> open(std::string name, bool writable) override;
   awaitable<Result<void>> refresh(MailboxPtr box) override;
   std::shared_ptr<void> watch_owner(MailboxPtr box) override;
-  awaitable<Result<MailboxStatus>> status(std::string name) override;
-  awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names) override;
+  awaitable<Result<MailboxStatus>> status(std::string name, bool with_size) override;
+  awaitable<std::vector<Result<MailboxStatus>>> status_of(std::vector<std::string> names, bool with_size) override;
   Uid claim_recent(MailboxPtr box) override;
   awaitable<Result<StoreOutcome>> store(MailboxPtr box, UidSet uids, FlagChange change,
                                         std::optional<ModSeq> unchanged_since) override;
@@ -72,16 +90,25 @@ class UserAccount final : public MailAccount {
   uint64_t opens() const { return opens_; }
   void note_open() {
     ++opens_;
-    last_use_ = std::chrono::steady_clock::now();
+    usage_->last = Usage::now();
   }
-  bool unused_for(std::chrono::seconds idle) const {
-    return watchers_.empty() && !job_ && std::chrono::steady_clock::now() - last_use_ >= idle;
+  bool unused_for(std::chrono::milliseconds idle) const {
+    return usage_->busy == 0 && Usage::now() - usage_->last >= idle.count();
   }
+  std::shared_ptr<const Usage> usage() const { return usage_; }
+  // What the account's files and connections count for, until it is destroyed.
+  void keep(Descriptors::Hold hold) { descriptors_ = std::move(hold); }
   // One job an account: false when another has it.
   // A pass over the store where that is due; ends when the account is closed.
   awaitable<void> maintain();
-  bool begin_job() { return std::exchange(job_, true) == false; }
-  void end_job() { job_ = false; }
+  bool begin_job() {
+    if (std::exchange(job_, true)) return false;
+    usage_->begin();
+    return true;
+  }
+  void end_job() {
+    if (std::exchange(job_, false)) usage_->end();
+  }
 
   // The control database has the new placement already; these make the account follow it.
   // Shuts the gate and waits until no write is under way; false: one takes too long, thaw.
@@ -133,6 +160,7 @@ class UserAccount final : public MailAccount {
   Services& services_;
   asio::any_io_executor core_;
   control::User user_;
+  Descriptors::Hold descriptors_;  // given back after the files below are closed
   Copy copy_;
   derived::Engine derived_;
   WriteGate gate_;
@@ -143,7 +171,7 @@ class UserAccount final : public MailAccount {
   std::string login_password_;
   mutable std::string prefix_;
   storage::MailboxTreePtr whole_tree_, own_tree_;  // what own_tree() made, and of what
-  std::chrono::steady_clock::time_point last_use_ = std::chrono::steady_clock::now();
+  const std::shared_ptr<Usage> usage_ = std::make_shared<Usage>();
   std::atomic<uint64_t> opens_{0};
   const storage::Lsn opened_at_;
   std::optional<storage::Lsn> maintained_;  // where the log was at the last pass; nothing: none since it was opened

@@ -229,6 +229,58 @@ def case_an_older_directory_is_put_back(c):
     gateway.start()
     session = harness.Client(gateway.imap, "local1")
     c.check(session.select()["uidnext"] == uid + 1, "a kill after that changes nothing more")
+
+
+def case_descriptors(c):
+    """More accounts than descriptors: idle ones make room, and when all are in use the answer is NO or BYE, at once."""
+    budget, users = 40, 60
+    gateway = c.gateway({}, extra="[limits]\ndescriptors = %d" % budget)
+    gateway.start()
+
+    def add(numbers):
+        for number in numbers:
+            done = gateway.cli("user", "add", "many%d" % number, "--local", "--password-file",
+                               gateway.folder + "/password")
+            c.check.need(done.returncode == 0, "user %d is added" % number, done.stderr) if done.returncode else None
+    harness.together(*(lambda k=k: add(range(k, users, 4)) for k in range(4)))
+    base = len(os.listdir("/proc/%d/fd" % gateway.process.pid))
+    most = base
+    for number in range(users):
+        session = harness.Client(gateway.imap, "many%d" % number)
+        session.append("INBOX", harness.message("to %d" % number))
+        most = max(most, len(os.listdir("/proc/%d/fd" % gateway.process.pid)))
+        session.logout()
+    c.check(True, "%d accounts one after the other" % users)
+    c.check(most - base <= budget, "never open more descriptors than allowed", (base, most))
+    # Clients first, who leave an eighth of the budget; then each wants its account.
+    waiting, byes = [], []
+    for _ in range(budget):
+        session = harness.Client(gateway.imap)
+        greeting = b"".join(session.greeting)
+        if greeting.startswith(b"* BYE"):
+            byes.append(greeting)
+            session.drop()
+        else:
+            waiting.append(session)
+    c.check(len(waiting) == budget - budget // 8, "clients leave room for accounts", len(waiting))
+    c.check(byes and all(b"[UNAVAILABLE]" in bye for bye in byes), "the others hear BYE [UNAVAILABLE]", byes[:2])
+    held, refused = [], []
+    for number, session in enumerate(waiting):
+        tagged = session.ask('LOGIN "many%d" "secret"' % number)[1]
+        (held if tagged.startswith(b"OK") else refused).append((session, tagged))
+    c.check(len(held) == budget // 8 // 3, "as many accounts as fit are opened", len(held))
+    c.check(refused and all(tagged.startswith(b"NO [UNAVAILABLE]") for _, tagged in refused),
+            "the other logins hear NO [UNAVAILABLE]", [tagged for _, tagged in refused[:2]])
+    for session, _ in refused:
+        session.logout()
+    held = [session for session, _ in held]
+    c.check(len(os.listdir("/proc/%d/fd" % gateway.process.pid)) - base <= budget, "still within the budget")
+    c.check(all(s.select()["exists"] == 1 for s in held), "those who are in go on working")
+    c.check("many open files" not in gateway.errors(), "no open failed for want of descriptors", gateway.errors())
+    for session in held:
+        session.logout()
+    session = harness.Client(gateway.imap, "many%d" % (users - 1))
+    c.check(session.select()["exists"] == 1, "when they have left there is room again")
     session.logout()
 
 

@@ -77,7 +77,7 @@ class LocalAccount final : public gateway::source::MailAccount {
     if (batch.change_mailbox(box->key(), change)) (void)copy_.apply(std::move(batch));
     return first;
   }
-  awaitable<Result<gateway::source::MailboxStatus>> status(std::string name) override {
+  awaitable<Result<gateway::source::MailboxStatus>> status(std::string name, bool) override {
     auto box = co_await open(std::move(name), false);
     if (!box) co_return box.error();
     const auto& now = (*box)->current();
@@ -123,10 +123,11 @@ class LocalAccount final : public gateway::source::MailAccount {
   awaitable<Result<gateway::source::HeaderOutcome>> headers(MailboxPtr box, UidSet uids) override {
     return authority_.headers(std::move(box), std::move(uids));
   }
-  awaitable<std::vector<Result<gateway::source::MailboxStatus>>> status_of(std::vector<std::string> names) override {
+  awaitable<std::vector<Result<gateway::source::MailboxStatus>>> status_of(std::vector<std::string> names,
+                                                                           bool with_size) override {
     std::vector<Result<gateway::source::MailboxStatus>> out;
     for (const std::string& name : names) {
-      auto one = co_await status(name);
+      auto one = co_await status(name, with_size);
       out.push_back(std::move(one));
     }
     co_return out;

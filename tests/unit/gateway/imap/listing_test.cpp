@@ -90,7 +90,11 @@ TEST(ListingTest, inbox_is_found_in_any_case) {
 TEST(ListingTest, a_flat_name_space_has_no_children) {
   MailboxTree t;
   t.mailboxes = {box("INBOX"), box("a/b")};
-  for (auto& b : t.mailboxes) b.separator = '\0';
+  for (size_t i = 0; i < t.mailboxes.size(); ++i) {
+    MailboxInfo flat = t.mailboxes[i];
+    flat.separator = '\0';
+    t.mailboxes.replace(i, flat);
+  }
   EXPECT_EQ(text(list(t, '\0', query({"%"}))),
             "* LIST (\\HasNoChildren) NIL INBOX\r\n* LIST (\\HasNoChildren) NIL a/b\r\n");
 }

@@ -113,6 +113,28 @@ TEST(ViewTest, what_was_told_is_told_again_when_it_changed_since) {
   EXPECT_EQ(advance(view, box, plain).out, "* 1 FETCH (FLAGS (\\Seen \\Draft))\r\n");
 }
 
+TEST(ViewTest, a_run_that_the_client_knows_is_not_told) {
+  Box box(4);
+  View view(box.now(), nobody);
+  for (uint32_t uid = 1; uid <= 4; ++uid) box.add_flags(uid, wire::base::seen);
+  view.knows(Uid(1), Uid(3), box.now());
+  EXPECT_EQ(advance(view, box, plain).out, "* 4 FETCH (FLAGS (\\Seen))\r\n");
+}
+
+TEST(ViewTest, of_two_tellings_the_later_counts) {
+  Box box(2);
+  View view(box.now(), nobody);
+  std::string out;
+  box.add_flags(1, wire::base::seen);
+  view.tell_flags(0, box.now(), plain, false, out);
+  box.add_flags(2, wire::base::seen);
+  view.tell_flags(1, box.now(), plain, false, out);
+  box.add_flags(1, wire::base::flagged);
+  out.clear();
+  view.tell_flags(0, box.now(), plain, false, out);
+  EXPECT_EQ(advance(view, box, plain).out, "") << "1 as told last, 2 as told before";
+}
+
 TEST(ViewTest, tells_the_flags_of_now_while_an_expunge_is_pending) {
   Box box(3);
   View view(box.now(), nobody);

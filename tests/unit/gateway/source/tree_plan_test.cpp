@@ -28,7 +28,10 @@ SourceMailbox theirs(std::string name, uint32_t validity, uint32_t uid_next = 10
 }
 
 storage::MailboxTree tree(std::vector<MailboxInfo> mailboxes, std::vector<std::string> subscriptions = {}) {
-  return {std::move(mailboxes), std::move(subscriptions)};
+  storage::MailboxTree t;
+  for (MailboxInfo& m : mailboxes) t.mailboxes.push_back(std::move(m));
+  t.subscriptions = std::move(subscriptions);
+  return t;
 }
 
 TEST(tree_plan, equal_trees_need_nothing) {
