@@ -24,8 +24,12 @@ constexpr std::chrono::milliseconds step{500};  // of waiting for quiet
 // Sets a flag for as long as a coroutine's scope lasts, also when it is cancelled.
 class Claim {
  public:
-  Claim(bool& flag, wire::net::Event& changed) : flag_(flag), changed_(changed) { flag_ = true; }
+  Claim(bool& flag, wire::net::Event& changed, std::shared_ptr<const bool> gone)
+      : flag_(flag), changed_(changed), gone_(std::move(gone)) {
+    flag_ = true;
+  }
   ~Claim() {
+    if (*gone_) return;
     flag_ = false;
     changed_.notify_all();
   }
@@ -35,6 +39,7 @@ class Claim {
  private:
   bool& flag_;
   wire::net::Event& changed_;
+  const std::shared_ptr<const bool> gone_;  // whether flag and event are
 };
 
 bool make(Maker& maker, storage::DerivedGroup& group, const storage::Sha256& name, storage::BodyReader& reader) {
@@ -104,13 +109,16 @@ Engine::Engine(asio::any_io_executor core, asio::thread_pool& pool, storage::Env
         if (w) w("derived data: " + wire::net::describe(e));
       }) {}
 
-Engine::~Engine() { *closing_ = true; }
+Engine::~Engine() {
+  *closing_ = true;
+  *gone_ = true;
+}
 
 awaitable<std::shared_ptr<DerivedData>> Engine::data() {
   while (opening_) co_await changed_.wait();
   if (*closing_) co_return nullptr;
   if (!data_) {
-    Claim claim(opening_, changed_);
+    Claim claim(opening_, changed_, gone_);
     DerivedData::Kind kind;
     kind.account = store_.id();
     kind.content = content_number();
@@ -143,7 +151,7 @@ void Engine::start() {
 }
 
 awaitable<void> Engine::run() {
-  Claim claim(running_, changed_);
+  Claim claim(running_, changed_, gone_);
   while (!due_.empty() && !*closing_) {
     co_await wait_for_quiet();
     const auto there = co_await data();

@@ -66,6 +66,8 @@ class Engine {
   bool opening_ = false, running_ = false, urgent_ = false, failed_ = false, looked_for_dead_ = false;
   std::chrono::steady_clock::time_point first_arrival_, last_arrival_;
   const std::shared_ptr<std::atomic<bool>> closing_ = std::make_shared<std::atomic<bool>>(false);
+  // Set by the destructor: a task that ends with its core, without close(), must not touch what is gone.
+  const std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
 };
 
 }  // namespace gateway::derived
