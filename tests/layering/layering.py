@@ -123,7 +123,9 @@ def text(files):
 
 def coroutines(files):
     for path, content in files.items():
-        if path.startswith("tests/") and path.endswith(".py") and path != "tests/layering/layering.py":
+        # Measurements sample over time.
+        python_test = path.startswith("tests/") and path.endswith(".py") and not path.startswith("tests/bench/")
+        if python_test and path != "tests/layering/layering.py":
             for number, _ in lines(content, r"\btime\.sleep\("):
                 yield path, number, "a test that sleeps"
         if not path.endswith((".h", ".cpp")):
