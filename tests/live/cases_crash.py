@@ -17,10 +17,10 @@ SEED = int(os.environ.get("FAIRLEAD_SEED", "1"))
 
 
 def labels():
-    """The fault points that the sources name."""
+    """The fault points that the sources name. A rewrite begins above 64 MiB of log: tests/fault crashes each of its I/Os."""
     found = subprocess.run(["grep", "-rhoE", r'fault_point\("[^"]+"\)', "--include=*.cpp", "wire", "storage", "gateway",
                             "imapc"], cwd=harness.ROOT, capture_output=True, text=True).stdout
-    return sorted(set(re.findall(r'"([^"]+)"', found)))
+    return sorted(name for name in set(re.findall(r'"([^"]+)"', found)) if not name.startswith("rewrite-"))
 
 
 class Subject:
