@@ -16,6 +16,7 @@
 #include "gateway/imap/server.h"
 #include "gateway/login.h"
 #include "gateway/runtime.h"
+#include "gateway/source/maintenance.h"
 #include "wire/net/connect.h"
 #include "wire/net/wheel.h"
 
@@ -29,7 +30,6 @@ constexpr unsigned last_resort_seconds = 45;
 // How often accounts that nobody uses are looked for, and how long they stay open for who comes back.
 constexpr std::chrono::milliseconds sweep_period{30'000};
 constexpr std::chrono::seconds sweep_idle{60};
-constexpr std::chrono::milliseconds maintain_period{10'000};
 constexpr std::chrono::milliseconds sweep_step{50};
 
 constexpr const char* name_of(config::Protocol) { return "imap"; }  // the one protocol that this build serves
@@ -191,8 +191,9 @@ awaitable<void> Server::sweep_accounts() {
 awaitable<void> Server::maintain_accounts() {
   const asio::disable_cancellation none;
   const asio::enable_terminal_cancellation terminal;
+  const auto period = source::maintenance_period(std::chrono::seconds(config_->rewrite_idle));
   while (!stopping_) {
-    co_await wire::net::sleep_for(maintain_period);
+    co_await wire::net::sleep_for(period);
     co_await asio::this_coro::reset_cancellation_state(none);
     try {
       co_await runtime_->services().registry->maintain();

@@ -191,6 +191,7 @@ std::optional<std::string> Account::damaged_body(const Sha256& name) const {
   if (!place) return {};
   return impl_->where(*place);
 }
+uint64_t Account::tail() const { return impl_->tail(); }
 Result<void> Account::checkpoint() { return impl_->checkpoint(); }
 Result<void> Account::close() {
   if (impl_->options().read_only) return {};

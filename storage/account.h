@@ -92,12 +92,16 @@ class Account {
   // Where a body lies that could not be read since the account was opened; has_body() says no until it is added again.
   std::optional<std::string> damaged_body(const Sha256& name) const;
 
-  // Writes index.snap, so that the next open is quick. Derived: never needed for correctness.
+  // How many frames opening would have to read if the process ended now.
+  uint64_t tail() const;
+  // Writes index.snap, so that the next open is quick; checkpoint.h does so while others go on. Derived: never needed
+  // for correctness.
   Result<void> checkpoint();
   Result<void> close();  // sync and checkpoint
 
  private:
   friend class Batch;
+  friend class Checkpoint;
   friend class StoreRepair;
   friend class Rewrite;
   friend class Space;

@@ -4,7 +4,7 @@
 #include "storage/account_impl.h"
 #include "storage/crc32c.h"
 #include "storage/replay.h"
-#include "wire/base/fault_point.h"
+#include "storage/snapshot_draft.h"
 
 namespace storage {
 
@@ -117,46 +117,21 @@ Result<void> Account::Impl::read_whole_log(AccountState& state, BodyIndex& bodie
   return scan.run({}, Lsn(1), Lsn(0), std::ref(replayer));
 }
 
-Result<void> Account::Impl::checkpoint() {
-  if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
-  LogWriter& log = writer();
-  if (rewriting_ && rewriting_->finish) rewriting_->finish();  // places of one generation only
-  if (log.appended() == checkpoint_ && !snapshot_failed_) return {};
-  if (Result<void> r = log.roll_if_full(); !r) return r;
-  if (Result<Lsn> r = log.sync(); !r) return r.error();
-  Lsn lsn = log.appended();
-  if (Result<void> r = write_snapshot(lsn); !r) return r;
-  // Says in the log itself that everything before it was durable.
-  Batch::Impl batch(*this);
-  if (Result<void> r = batch.put(record::Checkpoint{lsn}); !r) return r;
-  if (Result<Lsn> r = commit(batch); !r) return r.error();
-  checkpoint_ = log.appended();
-  snapshot_failed_ = false;
-  return {};
-}
-
-Result<void> Account::Impl::write_snapshot(Lsn lsn) {
-  SnapshotDirectory d;
-  d.segments = files_.names();
-  d.subscriptions = state_.subscriptions();
-  d.annotations = state_.annotations();
-  d.validities = state_.validities();
-  d.next_key = state_.next_key();
-  d.epoch = std::max(state_.epoch(), epoch_);
-  d.slots = state_.slots();
-  Result<std::vector<BodyPlace>> places = bodies_->all();
+Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader& load) {
+  if (Result<Lsn> r = writer().sync(); !r) return r.error();
+  SnapshotDirectory& d = draft.directory;
+  SnapshotHeader& h = draft.header;
+  Result<std::vector<BodyPlace>> places = places_of(draft);
   if (!places) return places.error();
   std::optional<SnapshotFile> old;
   if (Result<SnapshotFile> f = SnapshotFile::open(env_, snapshot_path())) old = std::move(*f);
 
   Buffer directory;
   d.encode(directory);
-  SnapshotHeader h{account_, lsn, writer().segment(), writer().salt(), writer().offset(), 0, 0, 0};
   h.directory_length = static_cast<uint32_t>(directory.size());
   const uint64_t start = SnapshotHeader::size + directory.size();
   uint64_t at = start;
-  std::filesystem::path temporary = directory_ / "index.snap.tmp";
-  Result<std::unique_ptr<File>> file = env_.open(temporary, Env::Mode::truncate);
+  Result<std::unique_ptr<File>> file = env_.open(snapshot_temporary(), Env::Mode::truncate);
   if (!file) return file.error();
   auto put = [&](std::span<const uint8_t> bytes, SectionRef& ref) -> Result<void> {
     ref = {at - start, bytes.size(), crc32c(bytes)};
@@ -172,8 +147,8 @@ Result<void> Account::Impl::write_snapshot(Lsn lsn) {
         continue;
       }
     }
-    std::shared_ptr<const MailboxState> box = state_.mailbox(key);
-    if (!box) return Failure(Errc::io, "mailbox cannot be read");
+    std::shared_ptr<const MailboxState> box = slot.mailbox ? slot.mailbox : load(key);
+    if (!box) return Failure(Errc::unavailable, "a mailbox cannot be read from index.snap");
     bytes.clear();
     MailboxSection::encode(bytes, *box);
     if (Result<void> r = put(bytes.bytes(), slot.section); !r) return r;
@@ -188,11 +163,7 @@ Result<void> Account::Impl::write_snapshot(Lsn lsn) {
   h.file_length = at;
   if (Result<void> r = (*file)->write_at(SnapshotHeader::size, directory.bytes()); !r) return r;
   if (Result<void> r = (*file)->write_at(0, h.encode()); !r) return r;
-  if (Result<void> r = (*file)->sync(); !r) return r;
-  wire::base::fault_point("snapshot-rename");
-  if (Result<void> r = env_.rename(temporary, snapshot_path()); !r) return r;
-  for (const auto& [key, slot] : d.slots) state_.moved(key, slot.section);
-  return env_.sync_directory(directory_);
+  return (*file)->sync();
 }
 
 }  // namespace storage

@@ -15,6 +15,8 @@
 
 namespace storage {
 
+struct SnapshotDraft;
+
 // What index.snap says about the log it was taken from.
 struct SnapshotBase {
   Lsn lsn;
@@ -65,6 +67,14 @@ class Account::Impl {
   std::string where(const BodyPlace& place) const;
   Result<void> checkpoint();
 
+  // --- index.snap while the account goes on (checkpoint.h); owner thread but for write_draft
+  Result<std::unique_ptr<SnapshotDraft>> draft_snapshot();
+  Result<void> write_draft(SnapshotDraft& draft,
+                           const std::function<std::shared_ptr<const MailboxState>(MailboxKey)>& load);
+  Result<void> name_draft(SnapshotDraft& draft);
+  Result<void> end_draft(const SnapshotDraft& draft);
+  void end_drafting() { drafting_ = false; }
+
   Env& env() { return env_; }
   AccountState& state() { return state_; }
   BodyIndex& bodies() { return *bodies_; }
@@ -83,7 +93,10 @@ class Account::Impl {
   const std::shared_ptr<RewriteWatch>& rewriting() const { return rewriting_; }
   void end_rewriting() { rewriting_.reset(); }
   void stop_rewriting() { rewriting_stopped_ = true; }
-  void segments_changed() { checkpoint_ = Lsn(0); }  // index.snap names others
+  void segments_changed() { checkpoint_ = snapshot_lsn_ = Lsn(0); }  // index.snap names others
+  uint64_t tail() const { return writer_->appended().value - snapshot_lsn_.value; }
+  int64_t retire_at() const { return retire_at_.load(); }  // any thread
+  void set_retire_at(int64_t seconds) { retire_at_.store(seconds); }
   uint64_t& condemnations() { return condemnations_; }
   using SegmentKey = std::pair<Lsn, uint32_t>;
   std::set<SegmentKey>& damaged_segments() { return damaged_segments_; }
@@ -103,13 +116,14 @@ class Account::Impl {
   Result<void> resume(const LogScan& scan);
   Result<bool> use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
-  Result<void> write_snapshot(Lsn lsn);
+  Result<std::vector<BodyPlace>> places_of(const SnapshotDraft& draft);
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
   // Any thread. `segments`: those that index.snap names.
   Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section, std::span<const SegmentName> segments);
   // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
   Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
   std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }
+  std::filesystem::path snapshot_temporary() const { return directory_ / "index.snap.tmp"; }
 
   Env& env_;
   const std::filesystem::path directory_;
@@ -125,14 +139,17 @@ class Account::Impl {
   std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();  // a batch's bytes, between batches
   std::shared_ptr<std::atomic<uint64_t>> spooled_ = std::make_shared<std::atomic<uint64_t>>(0);
 
-  Lsn checkpoint_;                // what index.snap holds
+  Lsn checkpoint_;                // index.snap holds all there is up to here; 0: not known
+  Lsn snapshot_lsn_;              // what index.snap says of itself; 0: there is none that could be used
   bool snapshot_failed_ = false;  // a section of it could not be read
+  bool drafting_ = false;         // a new one is being written
   bool opened_ = false;
   std::unique_ptr<AccountState> rescued_;  // from the log, for the mailboxes that index.snap has lost
 
   std::mutex space_mutex_;
   std::shared_ptr<RewriteWatch> rewriting_;
   bool rewriting_stopped_ = false;
+  std::atomic<int64_t> retire_at_{INT64_MAX};
   uint64_t condemnations_ = 0;
   std::set<SegmentKey> damaged_segments_;
   std::map<SegmentKey, std::pair<Lsn, uint64_t>> surveyed_;

@@ -78,6 +78,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, base.tail, base.lsn.next(), base.lsn); !r) return r;
     report_.used_snapshot = true;
+    snapshot_lsn_ = base.lsn;
   }
   if (!*have || snapshot_failed_) {
     report_ = OpenReport{};
@@ -87,7 +88,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     snapshot_failed_ = false;
     scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;
-    checkpoint_ = Lsn(0);
+    checkpoint_ = snapshot_lsn_ = Lsn(0);
   }
   if (!report_.used_snapshot) account_ = scan->account();
   report_.frames = scan->frames();

@@ -24,6 +24,13 @@ struct RewriteOptions {
   double dead_share = 0.3;          // of a run's bytes: below it is not worth writing the rest
   uint64_t small_bytes = 4u << 20;  // segments up to this size are merged, four neighbours at least
   uint64_t run_bytes = 256u << 20;
+  // In proportion to segments of another size than the usual one.
+  static RewriteOptions for_segments(uint64_t bytes) {
+    RewriteOptions o;
+    o.small_bytes = bytes / 16;
+    o.run_bytes = bytes * 4;
+    return o;
+  }
 };
 
 struct RewriteResult {

@@ -8,6 +8,8 @@
 namespace storage {
 namespace {
 
+constexpr int64_t pinned_again = 60;  // seconds until it is worth asking whether a pin has ended
+
 // When `by` was made: from then on what it replaced was not needed.
 Result<int64_t> made_at(Env& env, const std::filesystem::path& log, const SegmentName& by) {
   Result<std::unique_ptr<File>> file = open_segment(env, log, by);
@@ -34,6 +36,8 @@ Lsn last_of(const SegmentName& s, const SegmentName& by, const LogListing& listi
 
 Space::Space(Account& account) : impl_(*account.impl_) {}
 
+RewriteOptions Space::usual() const { return RewriteOptions::for_segments(impl_.options().segment_bytes); }
+
 Result<void> Space::pin(const std::string& name, PinKind kind, Lsn lsn, const std::string& reason) {
   if (impl_.options().read_only) return Failure(Errc::refused, "the store is open for reading only");
   std::lock_guard lock(impl_.space_mutex());
@@ -59,13 +63,17 @@ Result<uint64_t> Space::retire(const RetireOptions& options) {
   Result<std::vector<Pin>> pins = read_pins(env, impl_.directory());
   if (!pins) return pins.error();
   const Lsn free = free_below(*pins);
-  if (!free) return 0;
+  if (!free) {
+    impl_.set_retire_at(env.now() + pinned_again);
+    return 0;
+  }
   Result<LogListing> listing = list_log(env, log);
   if (!listing) return listing.error();
   const std::vector<SegmentName> used = impl_.files().names();
   const int64_t now = env.now();
 
   uint64_t moved = 0, removed = 0;
+  int64_t next = INT64_MAX;
   // From the end, so that what is left tells where each one ends.
   for (auto s = listing->superseded.rbegin(); s != listing->superseded.rend(); ++s) {
     if (std::find(used.begin(), used.end(), *s) != used.end()) continue;  // not adopted yet
@@ -74,7 +82,10 @@ Result<uint64_t> Space::retire(const RetireOptions& options) {
     if (by == listing->in_force.end()) continue;
     Result<int64_t> since = made_at(env, log, *by);
     if (!since) return since.error();
-    if (*since > now - options.linger) continue;
+    if (*since > now - options.linger) {
+      next = std::min(next, *since + options.linger);
+      continue;
+    }
     if (moved++ == 0) {
       if (Result<void> r = env.make_directory(retired); !r) return r.error();
       if (Result<void> r = env.sync_directory(impl_.directory()); !r) return r.error();
@@ -89,7 +100,10 @@ Result<uint64_t> Space::retire(const RetireOptions& options) {
     if (Result<void> r = env.sync_directory(log); !r) return r.error();
   }
   for (const RetiredName& r : listing->retired) {
-    if (r.since > now - options.keep || r.last > free) continue;
+    if (r.since > now - options.keep || r.last > free) {
+      next = std::min(next, std::max(r.since + options.keep, r.last > free ? now + pinned_again : now));
+      continue;
+    }
     if (Result<void> gone = env.remove(retired / r.text()); !gone) return gone.error();
     impl_.files().forget(r.first, r.generation);
     impl_.bodies().forget_condemned(r.first, r.generation);
@@ -98,7 +112,13 @@ Result<uint64_t> Space::retire(const RetireOptions& options) {
   if (removed > 0) {
     if (Result<void> r = env.sync_directory(retired); !r) return r.error();
   }
+  impl_.set_retire_at(next);
   return moved + removed;
+}
+
+std::optional<int64_t> Space::retire_due() const {
+  const int64_t at = impl_.retire_at();
+  return at == INT64_MAX ? std::nullopt : std::optional<int64_t>(at);
 }
 
 }  // namespace storage

@@ -26,8 +26,11 @@ class Space {
 
   // Owner thread. Null: a pin forbids it, the store is read-only or failed, or another pass is under way.
   Result<std::unique_ptr<Rewrite>> begin(const RewriteOptions& options = {});
+  RewriteOptions usual() const;  // for segments of the account's size
   // Moves what was replaced to retired/, removes what has been there long enough. Returns how many files went.
   Result<uint64_t> retire(const RetireOptions& options = {});
+  // When retire() will have something to do, as far as its last call knows; seconds since 1970.
+  std::optional<int64_t> retire_due() const;
 
  private:
   Account::Impl& impl_;

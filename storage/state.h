@@ -78,7 +78,9 @@ class AccountState {
   void restore(MailboxKey key, Slot slot);
   void restore(std::set<std::string> subscriptions, std::map<std::string, std::string> annotations,
                std::map<std::string, UidValidity> validities, MailboxKey next, Epoch epoch);
-  void moved(MailboxKey key, SectionRef section) { slots_[key].section = section; }
+  void moved(MailboxKey key, SectionRef section) {
+    if (auto it = slots_.find(key); it != slots_.end()) it->second.section = section;
+  }
   void raise_epoch(Epoch e) { epoch_ = std::max(epoch_, e); }
 
   static bool same_name(std::string_view a, std::string_view b);  // INBOX in any case is one name

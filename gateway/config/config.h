@@ -77,8 +77,12 @@ struct Config {
   uint64_t max_append_bytes = uint64_t{256} << 20;
   std::string copy_bodies = "all";
   uint64_t copy_max_bytes = 0;
-  uint32_t tombstone_ranges = 16384;  // of expunged UIDs kept a mailbox: how far back VANISHED is exact
-  uint32_t rewrite_share = 10;        // per cent of the disk's time that giving space back may take; 0: never
+  uint32_t tombstone_ranges = 16384;           // of expunged UIDs kept a mailbox: how far back VANISHED is exact
+  uint64_t segment_size = uint64_t{64} << 20;  // bytes of log after which a new file is begun
+  uint32_t rewrite_share = 10;                 // per cent of the disk's time that giving space back may take; 0: never
+  uint32_t rewrite_idle = 20;                  // seconds without a login after which it is looked for
+  uint32_t replaced_linger = 3'600;            // seconds for which a file stays in log/ beside what replaced it
+  uint32_t replaced_keep = 86'400;             // seconds since it was replaced until it is removed
   std::vector<std::filesystem::path> quirk_rules;
   std::string log_level = "info", log_format = "json";
   std::optional<std::filesystem::path> access_log;

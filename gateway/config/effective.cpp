@@ -145,7 +145,11 @@ std::string effective(const Config& c) {
   line(out, "max_bytes", std::to_string(c.copy_max_bytes));
   out += "\n[storage]\n";
   line(out, "tombstone_ranges", std::to_string(c.tombstone_ranges));
+  line(out, "segment_size", std::to_string(c.segment_size));
   line(out, "rewrite_share", std::to_string(c.rewrite_share));
+  line(out, "rewrite_idle", std::to_string(c.rewrite_idle));
+  line(out, "replaced_linger", std::to_string(c.replaced_linger));
+  line(out, "replaced_keep", std::to_string(c.replaced_keep));
   out += "\n[quirks]\n";
   line(out, "rules", list_of(c.quirk_rules));
   out += "\n[log]\n";

@@ -286,7 +286,20 @@ class Loader {
                  "16384 is the default and costs at most 256 KiB a mailbox");
       }
     }
+    if (const uint32_t at = s.number("segment_size", c_.segment_size, UINT32_MAX); at != 0) {
+      if (c_.segment_size < uint64_t{1} << 20 || c_.segment_size > uint64_t{1} << 30) {
+        p_.error(at, "storage.segment_size must be between 1048576 (1 MiB) and 1073741824 (1 GiB)",
+                 "67108864 (64 MiB) is the default; smaller ones give space back sooner and in more files");
+      }
+    }
     s.number("rewrite_share", c_.rewrite_share, 100);
+    s.number("rewrite_idle", c_.rewrite_idle, 86'400);
+    const uint32_t linger_at = s.number("replaced_linger", c_.replaced_linger, 2'592'000);
+    const uint32_t keep_at = s.number("replaced_keep", c_.replaced_keep, 31'536'000);
+    if (c_.replaced_keep < c_.replaced_linger) {
+      p_.error(std::max(linger_at, keep_at), "storage.replaced_keep is less than storage.replaced_linger",
+               "both count from when a file was replaced; 3600 and 86400 are the defaults");
+    }
   }
 
   void quirks(Section& root) {

@@ -134,7 +134,7 @@ awaitable<Result<void>> Copy::durable(Lsn lsn) {
 
 awaitable<Result<void>> Copy::close() {
   closing_ = true;
-  while (syncing_ || rewriting_) co_await synced_.wait();
+  while (syncing_ || tending_) co_await synced_.wait();
   storage::Account* store = store_.get();
   std::shared_ptr<LogLease> lease = lease_;
   auto work = [store, lease] {

@@ -12,6 +12,7 @@
 #include "gateway/source/log_lease.h"
 #include "gateway/source/mailbox.h"
 #include "storage/account.h"
+#include "storage/space.h"
 #include "wire/net/asio.h"
 #include "wire/net/wheel.h"
 
@@ -22,6 +23,12 @@ inline const std::string prefix_annotation = "namespace-prefix";
 // Those that hold the namespaces of other users and of all, as the source told them: separator, then prefix, a line
 // each.
 inline const std::string others_annotation = "namespace-others", shared_annotation = "namespace-shared";
+
+enum class RewriteOutcome {
+  nothing,
+  gained,  // maybe there is more
+  later,   // a pin, a message that took up what was to go, or somebody else at work
+};
 
 class Copy {
  public:
@@ -46,9 +53,14 @@ class Copy {
   Result<storage::Lsn> apply(storage::Batch batch);
   awaitable<Result<void>> durable(storage::Lsn lsn);
 
-  // One pass that gives space back and tidies what earlier ones left, at most `share` per cent of the time; false:
-  // there was nothing to do. Ends early when the copy is closed.
-  awaitable<Result<bool>> rewrite(uint32_t share);
+  // --- maintenance (maintenance.cpp); each ends early when the copy is closed, and does nothing beside another
+  // One pass that gives space back, at most `share` per cent of the time, then checkpoint() and tidy().
+  awaitable<Result<RewriteOutcome>> rewrite(uint32_t share, storage::RetireOptions retire = {});
+  // What earlier passes have replaced moves on and goes, when its time has come.
+  awaitable<Result<void>> tidy(storage::RetireOptions options);
+  bool leftover(int64_t now);  // whether it has; seconds since 1970
+  // index.snap anew, so that a crash costs no long opening.
+  awaitable<Result<void>> checkpoint();
   // Forbids rewriting and removing while somebody copies the directory, until it is taken back. Durable.
   awaitable<Result<void>> pin(std::string name, std::string reason);
   awaitable<Result<void>> unpin(std::string name);
@@ -73,8 +85,12 @@ class Copy {
   std::unique_ptr<storage::Account> store_;
   wire::net::Event synced_;
   class Syncing;
-  class Rewriting;
-  bool syncing_ = false, rewriting_ = false, closing_ = false;
+  class Tending;
+  class Pass;
+  awaitable<Result<RewriteOutcome>> pass(uint32_t share);
+  awaitable<Result<void>> write_checkpoint();
+  awaitable<Result<void>> retire_replaced(storage::RetireOptions options);
+  bool syncing_ = false, tending_ = false, closing_ = false;
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
   std::deque<Pending> pending_;

@@ -1,9 +1,10 @@
-// The decision, and the pass itself: Copy's part that the pace belongs to.
+// The decision, and the work itself: Copy's part that the pace belongs to.
 #include "gateway/source/maintenance.h"
 
 #include <algorithm>
 
 #include "gateway/source/copy.h"
+#include "storage/checkpoint.h"
 #include "storage/space.h"
 #include "wire/net/pool.h"
 
@@ -11,9 +12,9 @@ namespace gateway::source {
 
 namespace {
 
-constexpr uint64_t many_frames = 20'000;  // some tens of MiB of usual mail
-constexpr std::chrono::seconds idle_enough{20};
+constexpr uint64_t many_frames = 20'000;  // some tens of MiB of usual mail, and a tenth of a second to read again
 constexpr std::chrono::milliseconds longest_rest{2'000};
+constexpr std::chrono::milliseconds longest_period{10'000}, shortest_period{500};
 
 constexpr uint64_t bytes_a_step = 1u << 20;
 constexpr size_t bodies_a_step = 256;  // well below a millisecond on the account's core
@@ -22,10 +23,18 @@ using storage::Rewrite;
 
 }  // namespace
 
-bool rewrite_is_due(const MaintenanceFacts& f) {
-  if (f.busy) return false;
-  if (f.frames_since >= many_frames) return true;
-  return f.idle >= idle_enough && (!f.tried || f.frames_since >= many_frames / 10);
+MaintenanceDue maintenance_due(const MaintenanceFacts& f, std::chrono::seconds idle_enough) {
+  MaintenanceDue due;
+  if (f.busy) return due;
+  const bool quiet = f.idle >= idle_enough && (!f.tried || f.more || f.frames_since >= many_frames / 10);
+  due.rewrite = f.frames_since >= many_frames || quiet;
+  due.tidy = f.leftover;
+  due.checkpoint = f.tail >= many_frames;
+  return due;
+}
+
+std::chrono::milliseconds maintenance_period(std::chrono::seconds idle_enough) {
+  return std::clamp(std::chrono::milliseconds(idle_enough) / 2, shortest_period, longest_period);
 }
 
 std::chrono::milliseconds rest_after(std::chrono::microseconds used, uint32_t share) {
@@ -35,71 +44,133 @@ std::chrono::milliseconds rest_after(std::chrono::microseconds used, uint32_t sh
   return std::min(rest, longest_rest);
 }
 
-// Takes back a pass that did not come to its end, also when the one who waits is cancelled.
-class Copy::Rewriting {
+// One at a time, and not while the copy is being closed.
+class Copy::Tending {
  public:
-  Rewriting(Copy& copy, std::unique_ptr<Rewrite> pass) : copy_(copy), pass_(std::move(pass)) {
-    copy_.rewriting_ = true;
-  }
-  ~Rewriting() {
-    if (pass_) (void)pass_->cancel();
-    copy_.rewriting_ = false;
+  explicit Tending(Copy& copy) : copy_(copy) { copy_.tending_ = true; }
+  ~Tending() {
+    copy_.tending_ = false;
     copy_.synced_.notify_all();
   }
-  Rewriting(const Rewriting&) = delete;
-  Rewriting& operator=(const Rewriting&) = delete;
-  Rewrite* pass() { return pass_.get(); }
-  void adopted() { pass_.reset(); }
+  Tending(const Tending&) = delete;
+  Tending& operator=(const Tending&) = delete;
 
  private:
   Copy& copy_;
+};
+
+// Takes back a pass that did not come to its end, also when the one who waits is cancelled.
+class Copy::Pass {
+ public:
+  explicit Pass(std::unique_ptr<Rewrite> pass) : pass_(std::move(pass)) {}
+  ~Pass() {
+    if (pass_) (void)pass_->cancel();
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  Rewrite* get() { return pass_.get(); }
+  void adopted() { pass_.reset(); }
+
+ private:
   std::unique_ptr<Rewrite> pass_;
 };
 
-awaitable<Result<bool>> Copy::rewrite(uint32_t share) {
-  if (closing_ || rewriting_) co_return false;
-  storage::Account* store = store_.get();
-  auto begun = storage::Space(*store).begin();
-  if (!begun) co_return begun.error();
-  const asio::any_io_executor here = co_await asio::this_coro::executor;
-  bool gained = false;
-  {
-    Rewriting claim(*this, std::move(*begun));
-    Rewrite* pass = claim.pass();  // null: pinned, or too little to look at
-    if (pass != nullptr) {
-      for (int part = 0; part < 2; ++part) {
-        const bool copying = part == 1;  // first it looks, then it copies
-        for (Rewrite::Step step = Rewrite::Step::more; step != Rewrite::Step::done;) {
-          const auto start = std::chrono::steady_clock::now();
-          auto work = [pass, copying] { return copying ? pass->copy(bytes_a_step) : pass->survey(bytes_a_step); };
-          auto done = co_await wire::net::run_on_pool(pool_, work);
-          if (!done) co_return done.error();
-          step = *done;
-          if (closing_) co_return false;
-          if (step == Rewrite::Step::nothing) break;
-          const auto used = std::chrono::steady_clock::now() - start;
-          const auto rest = rest_after(std::chrono::duration_cast<std::chrono::microseconds>(used), share);
-          if (rest.count() > 0) co_await wire::net::sleep_for(rest);
-          if (closing_) co_return false;
-          gained = step == Rewrite::Step::done;
-        }
-        if (!gained) break;
-        // In slices, between which sessions run.
-        for (bool ready = false; !ready;) {
-          Result<bool> done = copying ? pass->adopt(bodies_a_step) : pass->condemn(bodies_a_step);
-          if (!done) co_return done.error();
-          ready = *done;
-          co_await asio::post(here, asio::use_awaitable);
-        }
-        if (!copying) gained = false;
-      }
-      if (gained) claim.adopted();
-    }
-    auto tidy = [store] { return storage::Space(*store).retire(); };
-    auto tidied = co_await wire::net::run_on_pool(pool_, tidy);
-    if (!tidied) co_return tidied.error();
+awaitable<Result<RewriteOutcome>> Copy::rewrite(uint32_t share, storage::RetireOptions retire) {
+  if (closing_ || tending_) co_return RewriteOutcome::later;
+  const Tending claim(*this);
+  auto outcome = co_await pass(share);
+  const bool voided = !outcome && outcome.error().code == storage::Errc::unavailable;
+  if (!outcome && !voided) co_return outcome.error();
+  if (closing_) co_return RewriteOutcome::later;
+  if (!voided && *outcome == RewriteOutcome::gained) {
+    auto snapped = co_await write_checkpoint();
+    if (!snapped && snapped.error().code != storage::Errc::unavailable) co_return snapped.error();
+    if (closing_) co_return RewriteOutcome::gained;
   }
-  co_return gained;
+  auto tidied = co_await retire_replaced(retire);
+  if (!tidied) co_return tidied.error();
+  if (voided) co_return RewriteOutcome::later;
+  co_return *outcome;
+}
+
+awaitable<Result<RewriteOutcome>> Copy::pass(uint32_t share) {
+  storage::Space space(*store_);
+  auto begun = space.begin(space.usual());
+  if (!begun) co_return begun.error();
+  Pass claim(std::move(*begun));
+  Rewrite* pass = claim.get();
+  if (pass == nullptr) {
+    // Pinned: it may be worth it as soon as that ends.
+    auto pins = space.pins();
+    co_return !pins || !pins->empty() ? RewriteOutcome::later : RewriteOutcome::nothing;
+  }
+  const asio::any_io_executor here = co_await asio::this_coro::executor;
+  for (int part = 0; part < 2; ++part) {
+    const bool copying = part == 1;  // first it looks, then it copies
+    for (Rewrite::Step step = Rewrite::Step::more; step != Rewrite::Step::done;) {
+      const auto start = std::chrono::steady_clock::now();
+      auto work = [pass, copying] { return copying ? pass->copy(bytes_a_step) : pass->survey(bytes_a_step); };
+      auto done = co_await wire::net::run_on_pool(pool_, work);
+      if (!done) co_return done.error();
+      step = *done;
+      if (closing_) co_return RewriteOutcome::later;
+      if (step == Rewrite::Step::nothing) co_return RewriteOutcome::nothing;
+      const auto used = std::chrono::steady_clock::now() - start;
+      const auto rest = rest_after(std::chrono::duration_cast<std::chrono::microseconds>(used), share);
+      if (rest.count() > 0) co_await wire::net::sleep_for(rest);
+      if (closing_) co_return RewriteOutcome::later;
+    }
+    // In slices, between which sessions run.
+    for (bool ready = false; !ready;) {
+      Result<bool> done = copying ? pass->adopt(bodies_a_step) : pass->condemn(bodies_a_step);
+      if (!done) co_return done.error();
+      ready = *done;
+      co_await asio::post(here, asio::use_awaitable);
+    }
+  }
+  claim.adopted();
+  co_return RewriteOutcome::gained;
+}
+
+awaitable<Result<void>> Copy::checkpoint() {
+  if (closing_ || tending_) co_return Result<void>();
+  const Tending claim(*this);
+  co_return co_await write_checkpoint();
+}
+
+awaitable<Result<void>> Copy::write_checkpoint() {
+  auto begun = storage::Checkpoint::begin(*store_);
+  if (!begun) co_return begun.error();
+  const std::unique_ptr<storage::Checkpoint> draft = std::move(*begun);
+  if (!draft) co_return Result<void>();
+  storage::Checkpoint* d = draft.get();
+  auto write = [d] { return d->write(); };
+  auto done = co_await wire::net::run_on_pool(pool_, write);
+  if (!done || closing_) co_return done;
+  if (done = d->name(); !done) co_return done;
+  auto settle = [d] { return d->settle(); };
+  done = co_await wire::net::run_on_pool(pool_, settle);
+  if (!done || closing_) co_return done;
+  co_return d->end();
+}
+
+awaitable<Result<void>> Copy::tidy(storage::RetireOptions options) {
+  if (closing_ || tending_) co_return Result<void>();
+  const Tending claim(*this);
+  co_return co_await retire_replaced(options);
+}
+
+awaitable<Result<void>> Copy::retire_replaced(storage::RetireOptions options) {
+  storage::Account* store = store_.get();
+  auto work = [store, options] { return storage::Space(*store).retire(options); };
+  auto done = co_await wire::net::run_on_pool(pool_, work);
+  if (!done) co_return done.error();
+  co_return Result<void>();
+}
+
+bool Copy::leftover(int64_t now) {
+  const std::optional<int64_t> due = storage::Space(*store_).retire_due();
+  return due && *due <= now;
 }
 
 awaitable<Result<void>> Copy::pin(std::string name, std::string reason) {

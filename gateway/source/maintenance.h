@@ -1,4 +1,5 @@
-// When an account's store is worth a pass that gives space back. Pure; any thread. The pass is Copy::rewrite().
+// When an account's store is worth a pass that gives space back, and what else is due. Pure; any thread. The work is
+// Copy's: rewrite(), tidy(), checkpoint().
 #pragma once
 
 #include <chrono>
@@ -9,12 +10,25 @@ namespace gateway::source {
 struct MaintenanceFacts {
   uint64_t frames_since = 0;  // that were appended since the last pass, or since it was opened
   bool tried = false;         // a pass was made since it was opened
+  bool more = false;          // the last one gave something back, or could not be made: look again
   std::chrono::seconds idle{0};
-  bool busy = false;  // a job has it
+  bool busy = false;      // a job has it
+  bool leftover = false;  // the time of a replaced file has come
+  uint64_t tail = 0;      // frames that opening would read if the process ended now
 };
 
-// Often where much is written, else when nobody waits for the disk.
-bool rewrite_is_due(const MaintenanceFacts& facts);
+struct MaintenanceDue {
+  bool rewrite = false;
+  bool tidy = false;        // a pass does that as well
+  bool checkpoint = false;  // a pass that gains something does that as well
+  bool operator==(const MaintenanceDue&) const = default;
+};
+
+// Rewriting often where much is written, else when nobody waits for the disk.
+MaintenanceDue maintenance_due(const MaintenanceFacts& facts, std::chrono::seconds idle_enough);
+
+// How often to ask, so that what is due after `idle_enough` is not done much later.
+std::chrono::milliseconds maintenance_period(std::chrono::seconds idle_enough);
 
 // How long to leave the disk alone after it was used for `used`, so that it is used `share` per cent of the time.
 std::chrono::milliseconds rest_after(std::chrono::microseconds used, uint32_t share);

@@ -211,18 +211,20 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   std::filesystem::path directory = account_directory(services_.config.data_dir, user.name);
   storage::Env* env = &services_.env;
   const size_t tombstone_ranges = services_.config.tombstone_ranges;
+  const uint64_t segment_size = services_.config.segment_size;
   auto lease = std::make_shared<LogLease>(services_.control, user.name, directory / "log");
   auto known = [control, name] { return control->log_lease(name); };
   auto line = co_await run_on_pool(services_.blocking, known);
   if (!line) co_return Failure(Errc::unavailable, "the control database cannot be read: " + line.error().note);
   // An empty mailbox in the place of somebody's mail would empty his clients, too.
   const bool may_create = user.placement.owner != Owner::local || !*line || (*line)->used.value == 0;
-  auto open_store = [env, directory, tombstone_ranges, may_create](storage::Epoch epoch, bool read_only) {
+  auto open_store = [env, directory, tombstone_ranges, segment_size, may_create](storage::Epoch epoch, bool read_only) {
     storage::OpenOptions options;
     options.create = !read_only && may_create;
     options.read_only = read_only;
     options.epoch = epoch;
     options.tombstone_ranges = tombstone_ranges;
+    options.segment_bytes = segment_size;
     return storage::Account::open(*env, directory, options);
   };
   storage::Epoch epoch = user.placement.epoch;

@@ -446,14 +446,26 @@ awaitable<void> UserAccount::maintain() {
   MaintenanceFacts facts;
   facts.frames_since = now.value - maintained_.value_or(opened_at_).value;
   facts.tried = maintained_.has_value();
+  facts.more = maintain_again_;
   facts.idle = std::chrono::seconds((Usage::now() - usage_->last) / 1000);
   facts.busy = job_ || closed_ || copy_.store().failed();
-  if (services_.config.rewrite_share == 0 || !rewrite_is_due(facts)) co_return;
-  maintained_ = now;
-  auto done = co_await copy_.rewrite(services_.config.rewrite_share);
-  // A pass that a pin or a message voided is tried again another time.
-  if (!done && done.error().code != Errc::unavailable) {
-    services_.warn(user_.name, "the space of removed mail could not be given back: " + done.error().describe());
+  facts.leftover = copy_.leftover(services_.env.now());
+  facts.tail = copy_.store().tail();
+  const config::Config& config = services_.config;
+  MaintenanceDue due = maintenance_due(facts, std::chrono::seconds(config.rewrite_idle));
+  const storage::RetireOptions retire{config.replaced_linger, config.replaced_keep};
+  Result<void> ok;
+  if (due.rewrite && config.rewrite_share != 0) {
+    maintained_ = now;
+    auto done = co_await copy_.rewrite(config.rewrite_share, retire);
+    maintain_again_ = done && *done != RewriteOutcome::nothing;
+    due.tidy = false;
+    if (!done) ok = done.error();
+  }
+  if (ok && due.tidy && !closed_) ok = co_await copy_.tidy(retire);
+  if (ok && due.checkpoint && !closed_) ok = co_await copy_.checkpoint();
+  if (!ok && ok.error().code != Errc::unavailable) {
+    services_.warn(user_.name, "the store could not be maintained: " + ok.error().describe());
   }
 }
 

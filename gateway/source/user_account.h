@@ -175,6 +175,7 @@ class UserAccount final : public MailAccount {
   std::atomic<uint64_t> opens_{0};
   const storage::Lsn opened_at_;
   std::optional<storage::Lsn> maintained_;  // where the log was at the last pass; nothing: none since it was opened
+  bool maintain_again_ = false;
   bool job_ = false, closed_ = false;
   bool healing_ = false;
   wire::net::Event healed_;

@@ -159,6 +159,7 @@ std::vector<Step> rewriting_scenario() {
          });
        }},
       {"rewrite", [](Account& a) { return rewrite_once(a); }},
+      {"checkpoint in steps", [](Account& a) { return checkpoint_in_steps(a); }},
       {"append what went", [](Account& a) { return append(a, "INBOX", noise(1100, 2)); }},
       {"retire", [](Account& a) { return retire(a, 0, 1000); }},
       {"sync", sync},

@@ -55,7 +55,8 @@ class ModelRun {
     if (what < 87) return remove();
     if (what < 90) return subscribe();
     if (what < 93) return sync();
-    if (what < 95) return checkpoint();
+    if (what < 94) return checkpoint();
+    if (what < 95) return checkpoint_beside();
     if (what < 97) return reopen();
     if (what < 99) return rewriting();
     crash();
@@ -360,29 +361,37 @@ class ModelRun {
     ASSERT_TRUE(account_->checkpoint());
     synced_ = model_;
   }
-  // A pass with other changes in between its steps, and now and then without an end.
-  void rewriting() {
-    uint32_t budget = random_() % 40;
-    bool stop = random_() % 6 == 0, in_step = false;
-    Result<bool> r = rewrite(*account_, eager(), [&] {
-      if (in_step || budget == 0) return;
+  // What others do between the steps of something long.
+  std::function<void()> others(bool checkpoints) {
+    return [this, checkpoints, budget = random_() % 40]() mutable {
+      if (budget == 0) return;
       --budget;
-      in_step = true;
       uint32_t what = random_() % 100;
       if (what < 20) append();
       if (what >= 20 && what < 40) flags();
       if (what >= 40 && what < 60) expunge();
       if (what >= 60 && what < 65) move();
       if (what >= 65 && what < 70) sync();
-      if (what >= 70 && what < 73) checkpoint();
-      in_step = false;
-    });
+      if (what >= 70 && what < 73 && checkpoints) checkpoint();
+    };
+  }
+  // index.snap while others go on: a crash anywhere in it finds what was durable.
+  void checkpoint_beside() {
+    Result<void> r = checkpoint_in_steps(*account_, others(false));
+    ASSERT_TRUE(r) << r.error().describe();
+    sync();  // it has made durable what was there when it began
+  }
+  // A pass with other changes in between its steps, and now and then without an end.
+  void rewriting() {
+    bool stop = random_() % 6 == 0;
+    Result<bool> r = rewrite(*account_, eager(), others(true));
     if (!r) {
       EXPECT_EQ(r.error().code, Errc::unavailable) << r.error().describe();
     } else if (*r) {
       ++rewritten_;
     }
     sync();  // a pass has made durable what it was decided by
+    if (random_() % 2 == 0) checkpoint_beside();
     if (stop) return;
     int64_t linger = random_() % 2 == 0 ? 0 : 3600;
     ASSERT_TRUE(Space(*account_).retire({linger, random_() % 3 == 0 ? 0 : 1000}));

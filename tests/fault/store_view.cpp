@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "storage/body_codec.h"
+#include "storage/checkpoint.h"
 #include "storage/crc32c.h"
 #include "storage/space.h"
 
@@ -124,6 +125,24 @@ Result<bool> rewrite(Account& account, const RewriteOptions& options, const std:
     done = *r;
   }
   return true;
+}
+
+Result<void> checkpoint_in_steps(Account& account, const std::function<void()>& between) {
+  Result<std::unique_ptr<Checkpoint>> begun = Checkpoint::begin(account);
+  if (!begun) return begun.error();
+  if (!*begun) return {};
+  auto pause = [&] {
+    if (between) between();
+  };
+  Checkpoint& draft = **begun;
+  pause();
+  if (Result<void> r = draft.write(); !r) return r;
+  pause();
+  if (Result<void> r = draft.name(); !r) return r;
+  pause();
+  if (Result<void> r = draft.settle(); !r) return r;
+  pause();
+  return draft.end();
 }
 
 std::string noise(size_t size, uint32_t seed) {

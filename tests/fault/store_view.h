@@ -17,6 +17,8 @@ Result<MailboxKey> create_mailbox(Account& account, const std::string& name, Mod
 Result<PreparedBody> prepare(Account& account, std::string_view text);
 // One pass with steps of a few bytes; false: there was nothing to gain. `between` runs after every step.
 Result<bool> rewrite(Account& account, const RewriteOptions& options, const std::function<void()>& between = {});
+// index.snap while others go on; `between` runs after every step.
+Result<void> checkpoint_in_steps(Account& account, const std::function<void()>& between = {});
 // Options under which anything that can go goes.
 RewriteOptions eager();
 

@@ -3,6 +3,7 @@
 
 #include "storage/account.h"
 #include "storage/check.h"
+#include "storage/checkpoint.h"
 #include "tests/fault/fault_env.h"
 #include "tests/fault/store_view.h"
 
@@ -98,6 +99,106 @@ TEST_F(CheckpointTest, costs_nothing_when_nothing_changed) {
     EXPECT_EQ(account_->appended(), lsn);
     EXPECT_EQ(env_.bytes(snap), bytes);
   }
+}
+
+TEST_F(CheckpointTest, in_steps_it_holds_what_was_there_when_it_began_and_others_go_on) {
+  ASSERT_TRUE(account_->close());
+  open();  // Sent and Trash are not looked at
+  uint64_t frames = 0;
+  auto between = [&] {
+    add(keys_[0]);
+    add(keys_[2]);
+    frames += 2;
+  };
+  ASSERT_TRUE(checkpoint_in_steps(*account_, between));
+  EXPECT_EQ(account_->tail(), frames + 1);
+  const std::string before = describe(*account_);  // also from the new file's sections
+  expect_log_says_the_same();
+  std::unique_ptr<FaultEnv> crashed = env_.image(Survives::synced);
+  Result<std::unique_ptr<Account>> a = Account::open(*crashed, "/disk/user", {});
+  ASSERT_TRUE(a);
+  EXPECT_TRUE((*a)->open_report().used_snapshot);
+  EXPECT_EQ((*a)->open_report().frames, frames + 1);
+  EXPECT_EQ(describe(**a), before);
+}
+
+TEST_F(CheckpointTest, in_steps_a_mailbox_that_goes_meanwhile_stays_gone) {
+  ASSERT_TRUE(account_->close());
+  open();
+  add(keys_[0]);
+  int step = 0;
+  ASSERT_TRUE(checkpoint_in_steps(*account_, [&] {
+    if (++step != 2) return;
+    Batch b = account_->begin();
+    ASSERT_TRUE(b.remove_mailbox(keys_[1]));
+    ASSERT_TRUE(account_->commit(std::move(b)));
+  }));
+  EXPECT_EQ(account_->tree()->mailboxes.size(), 2u);
+  expect_log_says_the_same();
+  ASSERT_TRUE(account_->close());
+  open();
+  EXPECT_EQ(account_->tree()->mailboxes.size(), 2u);
+}
+
+// What was written to the log behind the LSN that it holds may be cut off, bodies included.
+TEST_F(CheckpointTest, in_steps_it_knows_no_body_that_a_crash_takes) {
+  const std::string text = "came while it was written";
+  int step = 0;
+  Sha256 name{};
+  std::unique_ptr<FaultEnv> crashed;
+  ASSERT_TRUE(checkpoint_in_steps(*account_, [&] {
+    ++step;
+    if (step == 1) {
+      Batch b = account_->begin();
+      NewMessage m;
+      name = *b.add_body(*prepare(*account_, text));
+      m.info.body = name;
+      ASSERT_TRUE(b.add_message(keys_[0], m));
+      ASSERT_TRUE(account_->commit(std::move(b)));
+    }
+    if (step == 4) crashed = env_.image(Survives::synced);
+  }));
+  // The log as it was before the message came, with the new index.snap.
+  std::vector<uint8_t> log = crashed->bytes(segment);
+  Result<std::unique_ptr<Account>> whole = Account::open(*crashed, "/disk/user", {});
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE((*whole)->has_body(name));
+  whole->reset();
+  crashed = env_.image(Survives::synced);
+  size_t cut = log.size();
+  for (size_t at = log.size() - text.size(); at > 0; --at) {
+    if (std::equal(text.begin(), text.end(), log.begin() + static_cast<ptrdiff_t>(at))) {
+      cut = at;
+      break;
+    }
+  }
+  ASSERT_LT(cut, log.size());
+  log.resize(cut);
+  crashed->replace(segment, log);
+  Result<std::unique_ptr<Account>> a = Account::open(*crashed, "/disk/user", {});
+  ASSERT_TRUE(a);
+  EXPECT_TRUE((*a)->open_report().used_snapshot);
+  EXPECT_FALSE((*a)->has_body(name));
+}
+
+TEST_F(CheckpointTest, one_at_a_time_and_given_up_it_leaves_the_old_one) {
+  ASSERT_TRUE(account_->close());
+  const std::vector<uint8_t> old = env_.bytes(snap);
+  open();
+  add(keys_[0]);
+  {
+    Result<std::unique_ptr<Checkpoint>> draft = Checkpoint::begin(*account_);
+    ASSERT_TRUE(draft && *draft);
+    EXPECT_EQ(Checkpoint::begin(*account_).error().code, Errc::unavailable);
+    EXPECT_EQ(account_->checkpoint().error().code, Errc::unavailable);
+    ASSERT_TRUE((*draft)->write());
+  }
+  EXPECT_EQ(env_.bytes(snap), old);
+  ASSERT_TRUE(account_->close());
+  EXPECT_NE(env_.bytes(snap), old);
+  open();
+  Result<std::unique_ptr<Checkpoint>> none = Checkpoint::begin(*account_);
+  EXPECT_TRUE(none && !*none);  // it says all there is
 }
 
 TEST_F(CheckpointTest, damaged_anywhere_it_is_read_from_the_log_instead) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "storage/check.h"
+#include "storage/checkpoint.h"
 #include "storage/segments.h"
 #include "storage/space.h"
 #include "tests/fault/fault_env.h"
@@ -262,6 +263,45 @@ TEST_F(RewriteTest, message_that_takes_up_a_dead_body_between_any_two_steps_keep
     }
   }
   EXPECT_TRUE(went_void);
+}
+
+// index.snap is written in the middle of a pass that a message then takes back.
+TEST_F(RewriteTest, checkpoint_within_a_pass_forgets_no_body_that_comes_back) {
+  fill(0, 20);
+  expunge(inbox_, 3, 16);
+  fill(20, 30);
+  const std::string text = noise(600, 5);  // of UID 6
+  Batch b = account_->begin();
+  NewMessage m;
+  m.info.body = *b.add_body(*prepare(*account_, text));
+  m.info.size = text.size();
+  ASSERT_TRUE(b.add_message(inbox_, m));
+  Result<std::unique_ptr<Rewrite>> pass = Space(*account_).begin(eager());
+  ASSERT_TRUE(pass && *pass);
+  while (*(*pass)->survey(1u << 20) == Rewrite::Step::more) {
+  }
+  while (!*(*pass)->condemn(100)) {
+  }
+  const Lsn before = account_->appended();
+  Result<std::unique_ptr<Checkpoint>> draft = Checkpoint::begin(*account_);
+  ASSERT_TRUE(draft && *draft);
+  ASSERT_TRUE((*draft)->write());
+  ASSERT_TRUE((*draft)->name());
+  ASSERT_TRUE((*draft)->settle());
+  draft->reset();
+  ASSERT_EQ(account_->appended(), before);
+  ASSERT_TRUE(account_->commit(std::move(b)));  // begun before the body went: the pass is void
+  EXPECT_FALSE((*pass)->copy(1u << 20));
+  ASSERT_TRUE((*pass)->cancel());
+  pass->reset();
+  ASSERT_TRUE(account_->sync());
+  env_ = env_->image(Survives::synced);
+  open();
+  EXPECT_TRUE(account_->open_report().used_snapshot);
+  MailboxSnapshotPtr s = account_->snapshot(inbox_);
+  Result<BodyReader> body = account_->open_body(*s->message(s->size() - 1).body);
+  ASSERT_TRUE(body) << body.error().describe();
+  EXPECT_EQ(*body->read_all(1000), text);
 }
 
 TEST_F(RewriteTest, readers_of_the_old_files_go_on_until_they_are_purged) {

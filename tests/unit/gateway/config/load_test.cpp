@@ -71,6 +71,11 @@ bodies = "recent"
 max_bytes = 1000
 [storage]
 tombstone_ranges = 500
+segment_size = 1048576
+rewrite_share = 50
+rewrite_idle = 0
+replaced_linger = 5
+replaced_keep = 6
 [log]
 level = "debug"
 format = "text"
@@ -100,6 +105,11 @@ TEST_F(Load, reads_every_setting) {
   EXPECT_EQ(u.max_migration, 8u);
   EXPECT_EQ(u.max_per_user, 9u);
   EXPECT_EQ(c.tombstone_ranges, 500u);
+  EXPECT_EQ(c.segment_size, 1048576u);
+  EXPECT_EQ(c.rewrite_share, 50u);
+  EXPECT_EQ(c.rewrite_idle, 0u);
+  EXPECT_EQ(c.replaced_linger, 5u);
+  EXPECT_EQ(c.replaced_keep, 6u);
   EXPECT_TRUE(c.allow_plaintext);
   EXPECT_TRUE(c.upstream_login);
   EXPECT_EQ(c.default_upstream, "old");
@@ -149,6 +159,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "W2 frobnicate is not a setting -- remove it"},
         BadCase{"type", "data_dir = 7\n", "E1 data_dir has the wrong type"},
         BadCase{"negative", "data_dir = \"d\"\n[limits]\nsessions_per_user = -1\n", "E3 limits.sessions_per_user"},
+        BadCase{"segments_too_small", "data_dir = \"d\"\n[storage]\nsegment_size = 1048575\n",
+                "E3 storage.segment_size must be between"},
+        BadCase{"segments_too_big", "data_dir = \"d\"\n[storage]\nsegment_size = 1073741825\n",
+                "E3 storage.segment_size must be between"},
+        BadCase{"kept_shorter_than_it_lingers", "data_dir = \"d\"\n[storage]\nreplaced_keep = 3599\n",
+                "E3 storage.replaced_keep is less"},
         BadCase{"enum_value", "data_dir = \"d\"\n[log]\nlevel = \"loud\"\n", "E3 log.level = \"loud\" is not known"},
         BadCase{"listen_address",
                 "data_dir = \"d\"\n[[listen]]\nprotocol = \"imap\"\naddress = \"1143\"\nsecurity = \"none\"\n",

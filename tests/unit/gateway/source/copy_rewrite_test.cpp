@@ -72,13 +72,14 @@ TEST_F(CopyRewrite, gives_space_back_once_and_not_while_pinned) {
     auto pinned = co_await copy.pin("backup", "test");
     EXPECT_TRUE(pinned);
     auto none = co_await copy.rewrite(100);
-    EXPECT_TRUE(none && !*none);
+    EXPECT_TRUE(none && *none == RewriteOutcome::later);
     auto ended = co_await copy.unpin("backup");
     EXPECT_TRUE(ended);
     auto done = co_await copy.rewrite(50);
-    EXPECT_TRUE(done && *done);
-    auto again = co_await copy.rewrite(100);
-    EXPECT_TRUE(again && !*again);
+    EXPECT_TRUE(done && *done == RewriteOutcome::gained);
+    // A run is four segments long: there is more, and then there is not.
+    for (int turn = 0; turn < 10 && done && *done == RewriteOutcome::gained; ++turn) done = co_await copy.rewrite(100);
+    EXPECT_TRUE(done && *done == RewriteOutcome::nothing);
     auto closed = co_await copy.close();
     EXPECT_TRUE(closed);
   });
@@ -92,6 +93,55 @@ TEST_F(CopyRewrite, gives_space_back_once_and_not_while_pinned) {
   }
 }
 
+TEST_F(CopyRewrite, leaves_an_index_snap_behind_for_who_dies_next) {
+  run([](Copy& copy) -> awaitable<void> {
+    auto done = co_await copy.rewrite(100);
+    EXPECT_TRUE(done && *done == RewriteOutcome::gained);
+    EXPECT_LE(copy.store().tail(), 1u);
+    auto durable = co_await copy.durable(copy.store().appended());
+    EXPECT_TRUE(durable);
+  });  // not closed
+  store_ = open();
+  EXPECT_TRUE(store_->open_report().used_snapshot);
+  EXPECT_LE(store_->open_report().frames, 1u);
+  EXPECT_EQ(store_->snapshot(key_)->size(), 11u);
+  for (uint32_t i = 0; i < 11; ++i) {
+    EXPECT_TRUE(store_->open_body(*store_->snapshot(key_)->message(i).body)->read_all(5000));
+  }
+}
+
+TEST_F(CopyRewrite, what_was_replaced_goes_when_its_time_has_come) {
+  const std::filesystem::path log = root_ / "user" / "log", retired = root_ / "user" / "retired";
+  auto files = [](const std::filesystem::path& where) {
+    return std::distance(std::filesystem::directory_iterator(where), std::filesystem::directory_iterator());
+  };
+  run([&](Copy& copy) -> awaitable<void> {
+    const int64_t now = env_.now();
+    const storage::RetireOptions usual{1000, 2000}, moving{0, 2000}, purging{0, 0};
+    EXPECT_FALSE(copy.leftover(now + 1'000'000));
+    auto done = co_await copy.rewrite(100, usual);
+    EXPECT_TRUE(done && *done == RewriteOutcome::gained);
+    EXPECT_FALSE(copy.leftover(now + 900));
+    EXPECT_TRUE(copy.leftover(now + 1100));
+    const auto replaced = files(log);
+    auto early = co_await copy.tidy(usual);
+    EXPECT_TRUE(early);
+    EXPECT_EQ(files(log), replaced);
+    auto moved = co_await copy.tidy(moving);
+    EXPECT_TRUE(moved);
+    EXPECT_LT(files(log), replaced);
+    EXPECT_EQ(files(log) + files(retired), replaced);
+    EXPECT_FALSE(copy.leftover(now + 1900));
+    EXPECT_TRUE(copy.leftover(now + 2100));
+    auto gone = co_await copy.tidy(purging);
+    EXPECT_TRUE(gone);
+    EXPECT_EQ(files(retired), 0);
+    EXPECT_FALSE(copy.leftover(INT64_MAX));
+    auto closed = co_await copy.close();
+    EXPECT_TRUE(closed);
+  });
+}
+
 TEST_F(CopyRewrite, ends_when_the_copy_is_closed) {
   run([](Copy& copy) -> awaitable<void> {
     const asio::any_io_executor here = co_await asio::this_coro::executor;
@@ -99,7 +149,7 @@ TEST_F(CopyRewrite, ends_when_the_copy_is_closed) {
     Copy* c = &copy;
     auto pass = [c, &rewritten]() -> awaitable<void> {
       auto done = co_await c->rewrite(1);
-      rewritten = done && *done;
+      rewritten = done && *done == RewriteOutcome::gained;
     };
     asio::co_spawn(here, pass, [](std::exception_ptr e) {
       if (e) std::rethrow_exception(e);

@@ -7,6 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+bool rewrite_is_due(const MaintenanceFacts& facts) { return maintenance_due(facts, 20s).rewrite; }
+
 TEST(Maintenance, is_due_when_much_was_written_or_nobody_waits) {
   EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = false, .idle = 0s}));
   EXPECT_TRUE(rewrite_is_due({.frames_since = 0, .tried = false, .idle = 20s}));
@@ -15,6 +17,28 @@ TEST(Maintenance, is_due_when_much_was_written_or_nobody_waits) {
   EXPECT_FALSE(rewrite_is_due({.frames_since = 19'999, .tried = true, .idle = 19s}));
   EXPECT_TRUE(rewrite_is_due({.frames_since = 20'000, .tried = true, .idle = 0s}));
   EXPECT_FALSE(rewrite_is_due({.frames_since = 20'000, .tried = false, .idle = 1h, .busy = true}));
+}
+
+TEST(Maintenance, goes_on_where_there_may_be_more) {
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = true, .idle = 1h}));
+  EXPECT_TRUE(rewrite_is_due({.frames_since = 0, .tried = true, .more = true, .idle = 20s}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = true, .more = true, .idle = 19s}));
+}
+
+TEST(Maintenance, what_was_replaced_and_a_long_tail_need_no_quiet) {
+  MaintenanceDue tidy, checkpoint;
+  tidy.tidy = checkpoint.checkpoint = true;
+  EXPECT_EQ(maintenance_due({.tried = true, .leftover = true}, 20s), tidy);
+  EXPECT_EQ(maintenance_due({.tried = true, .tail = 19'999}, 20s), MaintenanceDue());
+  EXPECT_EQ(maintenance_due({.tried = true, .tail = 20'000}, 20s), checkpoint);
+  EXPECT_EQ(maintenance_due({.busy = true, .leftover = true, .tail = 20'000}, 20s), MaintenanceDue());
+}
+
+TEST(Maintenance, is_asked_often_enough) {
+  EXPECT_EQ(maintenance_period(20s), 10'000ms);
+  EXPECT_EQ(maintenance_period(1h), 10'000ms);
+  EXPECT_EQ(maintenance_period(3s), 1'500ms);
+  EXPECT_EQ(maintenance_period(0s), 500ms);
 }
 
 TEST(Maintenance, rests_so_that_the_share_is_kept) {

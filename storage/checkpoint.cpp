@@ -1,0 +1,124 @@
+#include "storage/checkpoint.h"
+
+#include <algorithm>
+
+#include "storage/account_impl.h"
+#include "storage/snapshot_draft.h"
+#include "wire/base/fault_point.h"
+
+namespace storage {
+namespace {
+
+constexpr size_t places_a_slice = 4096;  // while they are copied nobody else can look into the index
+
+}  // namespace
+
+// Null: nothing has changed since the last one.
+Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
+  std::unique_ptr<SnapshotDraft> draft;
+  if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
+  if (drafting_) return Failure(Errc::unavailable, "index.snap is being written");
+  LogWriter& log = writer();
+  if (rewriting_ && rewriting_->finish) rewriting_->finish();  // places of one generation only
+  if (log.appended() == checkpoint_ && !snapshot_failed_) return draft;
+  if (Result<void> r = log.roll_if_full(); !r) return r.error();
+  draft = std::make_unique<SnapshotDraft>();
+  draft->lsn = log.appended();
+  SnapshotHeader& h = draft->header;
+  h.account = account_;
+  h.lsn = draft->lsn;
+  h.tail_segment = log.segment();
+  h.tail_salt = log.salt();
+  h.tail_offset = log.offset();
+  SnapshotDirectory& d = draft->directory;
+  d.segments = files_.names();
+  d.subscriptions = state_.subscriptions();
+  d.annotations = state_.annotations();
+  d.validities = state_.validities();
+  d.next_key = state_.next_key();
+  d.epoch = std::max(state_.epoch(), epoch_);
+  d.slots = state_.slots();
+  if (rewriting_) draft->condemned = rewriting_->condemned;
+  drafting_ = true;
+  return draft;
+}
+
+// Those that the log up to the draft's LSN has: what lies behind may be cut off by a crash.
+Result<std::vector<BodyPlace>> Account::Impl::places_of(const SnapshotDraft& draft) {
+  std::vector<BodyPlace> places;
+  for (size_t at = 0;;) {
+    Result<size_t> next = bodies_->part(at, places_a_slice, places);
+    if (!next) return next.error();
+    at = *next;
+    if (at == 0) break;
+  }
+  const SnapshotHeader& h = draft.header;
+  std::erase_if(places, [&](const BodyPlace& p) {
+    return p.segment > h.tail_segment || (p.segment == h.tail_segment && p.offset >= h.tail_offset);
+  });
+  // A pass that is under way may still be taken back: then they are as good as ever. If it is not, its segment makes
+  // this index.snap void.
+  places.insert(places.end(), draft.condemned.begin(), draft.condemned.end());
+  auto by_name = [](const BodyPlace& a, const BodyPlace& b) { return a.name < b.name; };
+  std::stable_sort(places.begin(), places.end(), by_name);
+  auto same = [](const BodyPlace& a, const BodyPlace& b) { return a.name == b.name; };
+  places.erase(std::unique(places.begin(), places.end(), same), places.end());
+  return places;
+}
+
+Result<void> Account::Impl::name_draft(SnapshotDraft& draft) {
+  wire::base::fault_point("snapshot-rename");
+  if (Result<void> r = env_.rename(snapshot_temporary(), snapshot_path()); !r) return r;
+  for (const auto& [key, slot] : draft.directory.slots) state_.moved(key, slot.section);
+  if (files_.names() == draft.directory.segments) snapshot_lsn_ = draft.lsn;
+  return {};
+}
+
+Result<void> Account::Impl::end_draft(const SnapshotDraft& draft) {
+  LogWriter& log = writer();
+  const bool latest = log.appended() == draft.lsn && files_.names() == draft.directory.segments;
+  Batch::Impl batch(*this);
+  if (Result<void> r = batch.put(record::Checkpoint{draft.lsn}); !r) return r;
+  if (Result<Lsn> r = commit(batch); !r) return r.error();
+  snapshot_failed_ = false;
+  if (latest) checkpoint_ = log.appended();
+  return {};
+}
+
+Result<void> Account::Impl::checkpoint() {
+  Result<std::unique_ptr<SnapshotDraft>> drafted = draft_snapshot();
+  if (!drafted) return drafted.error();
+  if (!*drafted) return {};
+  SnapshotDraft& draft = **drafted;
+  Result<void> r = write_draft(draft, [this](MailboxKey key) { return state_.mailbox(key); });
+  if (r) r = name_draft(draft);
+  if (r) r = env_.sync_directory(directory_);
+  if (r) r = end_draft(draft);
+  end_drafting();
+  return r;
+}
+
+Checkpoint::Checkpoint(Account& account, std::unique_ptr<SnapshotDraft> draft)
+    : account_(account), draft_(std::move(draft)) {}
+Checkpoint::~Checkpoint() { account_.impl_->end_drafting(); }
+
+Result<std::unique_ptr<Checkpoint>> Checkpoint::begin(Account& account) {
+  std::unique_ptr<Checkpoint> none;
+  Account::Impl& impl = *account.impl_;
+  if (impl.options().read_only || impl.writer().failed()) return none;
+  Result<std::unique_ptr<SnapshotDraft>> draft = impl.draft_snapshot();
+  if (!draft) return draft.error();
+  if (!*draft) return none;
+  return std::unique_ptr<Checkpoint>(new Checkpoint(account, std::move(*draft)));
+}
+
+Result<void> Checkpoint::write() {
+  // What was not read until now is copied from the old index.snap; nothing else may look at the state from here.
+  return account_.impl_->write_draft(*draft_, [](MailboxKey) { return nullptr; });
+}
+
+Result<void> Checkpoint::name() { return account_.impl_->name_draft(*draft_); }
+Result<void> Checkpoint::settle() { return account_.impl_->env().sync_directory(account_.directory()); }
+Result<void> Checkpoint::end() { return account_.impl_->end_draft(*draft_); }
+
+}  // namespace storage

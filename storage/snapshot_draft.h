@@ -1,0 +1,22 @@
+// What an index.snap that is being written will say. Private to storage: made by the account's owner, then constant
+// but for the places of its sections.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "storage/snapshot_file.h"
+
+namespace storage {
+
+struct SnapshotDraft {
+  Lsn lsn;
+  SnapshotHeader header;
+  SnapshotDirectory directory;
+  std::vector<BodyPlace> condemned;  // by a pass that is under way
+};
+
+// A mailbox whose section in the old file cannot be read; null: then there is no new file either.
+using DraftLoader = std::function<std::shared_ptr<const MailboxState>(MailboxKey)>;
+
+}  // namespace storage
