@@ -13,6 +13,7 @@ namespace gateway::source {
 namespace {
 
 constexpr uint64_t many_frames = 20'000;  // some tens of MiB of usual mail, and a tenth of a second to read again
+constexpr int again_after = 180;          // times the quiet before a pass: an hour
 constexpr std::chrono::milliseconds longest_rest{2'000};
 constexpr std::chrono::milliseconds longest_period{10'000}, shortest_period{500};
 
@@ -26,8 +27,11 @@ using storage::Rewrite;
 MaintenanceDue maintenance_due(const MaintenanceFacts& f, std::chrono::seconds idle_enough) {
   MaintenanceDue due;
   if (f.busy) return due;
-  const bool quiet = f.idle >= idle_enough && (!f.tried || f.more || f.frames_since >= many_frames / 10);
-  due.rewrite = f.frames_since >= many_frames || quiet;
+  const bool much = f.frames_since >= many_frames / 10;
+  // One frame may expunge a whole mailbox.
+  const bool anything = f.frames_since > 0 && f.since >= again_after * idle_enough;
+  const bool quiet = f.idle >= idle_enough;
+  due.rewrite = f.frames_since >= many_frames || (quiet && (!f.tried || f.more || much || anything));
   due.tidy = f.leftover;
   due.checkpoint = f.tail >= many_frames;
   return due;

@@ -8,9 +8,10 @@
 namespace gateway::source {
 
 struct MaintenanceFacts {
-  uint64_t frames_since = 0;  // that were appended since the last pass, or since it was opened
-  bool tried = false;         // a pass was made since it was opened
-  bool more = false;          // the last one gave something back, or could not be made: look again
+  uint64_t frames_since = 0;      // that were appended since the last pass, or since it was opened
+  bool tried = false;             // a pass was made since it was opened
+  bool more = false;              // the last one gave something back, or could not be made: look again
+  std::chrono::seconds since{0};  // the last pass
   std::chrono::seconds idle{0};
   bool busy = false;      // a job has it
   bool leftover = false;  // the time of a replaced file has come

@@ -447,6 +447,7 @@ awaitable<void> UserAccount::maintain() {
   facts.frames_since = now.value - maintained_.value_or(opened_at_).value;
   facts.tried = maintained_.has_value();
   facts.more = maintain_again_;
+  facts.since = std::chrono::seconds((Usage::now() - maintained_at_) / 1000);
   facts.idle = std::chrono::seconds((Usage::now() - usage_->last) / 1000);
   facts.busy = job_ || closed_ || copy_.store().failed();
   facts.leftover = copy_.leftover(services_.env.now());
@@ -457,6 +458,7 @@ awaitable<void> UserAccount::maintain() {
   Result<void> ok;
   if (due.rewrite && config.rewrite_share != 0) {
     maintained_ = now;
+    maintained_at_ = Usage::now();
     auto done = co_await copy_.rewrite(config.rewrite_share, retire);
     maintain_again_ = done && *done != RewriteOutcome::nothing;
     due.tidy = false;

@@ -176,6 +176,7 @@ class UserAccount final : public MailAccount {
   const storage::Lsn opened_at_;
   std::optional<storage::Lsn> maintained_;  // where the log was at the last pass; nothing: none since it was opened
   bool maintain_again_ = false;
+  int64_t maintained_at_ = Usage::now();
   bool job_ = false, closed_ = false;
   bool healing_ = false;
   wire::net::Event healed_;

@@ -34,6 +34,7 @@ SUITES = {
     "archive": ["dovecot"],
     "upstream": ["cyrus", "dovecot"],
     "local": [],
+    "space": [],
 }
 USERS_EACH = 8
 

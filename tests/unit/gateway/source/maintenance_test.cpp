@@ -25,6 +25,14 @@ TEST(Maintenance, goes_on_where_there_may_be_more) {
   EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = true, .more = true, .idle = 19s}));
 }
 
+TEST(Maintenance, looks_once_an_hour_where_anything_was_written) {
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 0, .tried = true, .since = 2h, .idle = 1h}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 1, .tried = true, .since = 59min, .idle = 1h}));
+  EXPECT_TRUE(rewrite_is_due({.frames_since = 1, .tried = true, .since = 60min, .idle = 20s}));
+  EXPECT_FALSE(rewrite_is_due({.frames_since = 1, .tried = true, .since = 60min, .idle = 19s}));
+  EXPECT_TRUE(maintenance_due({.frames_since = 1, .tried = true}, 0s).rewrite);
+}
+
 TEST(Maintenance, what_was_replaced_and_a_long_tail_need_no_quiet) {
   MaintenanceDue tidy, checkpoint;
   tidy.tidy = checkpoint.checkpoint = true;
