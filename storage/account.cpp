@@ -60,8 +60,7 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
   if (rewriting_) rewriting_->touched.insert(batch.used_bodies.begin(), batch.used_bodies.end());
   for (const BodyPlace& b : bodies) bodies_->put(b);
   const AccountState::Touched touched = state_.merge(std::move(batch.layer));
-  const bool same = touched.mailboxes.empty() && !touched.names && !touched.subscriptions;
-  if (tree_ && !same) tree_ = std::make_shared<MailboxTree>(state_.tree_after(*tree_, touched));
+  if (tree_ && !touched.empty()) tree_ = std::make_shared<MailboxTree>(state_.tree_after(*tree_, touched));
   return lsn;
 }
 

@@ -77,7 +77,7 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
 }
 
 std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, const AccountState::Slot& slot) {
-  Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
+  Result<SnapshotFile> file = SnapshotFile::open_known(env_, snapshot_path());
   if (file) {
     Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
     if (section) {

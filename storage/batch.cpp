@@ -182,7 +182,7 @@ Result<void> Batch::reset_mailbox(MailboxKey key, UidValidity validity, Uid uid_
 
 void Batch::subscribe(std::string_view name, bool on) {
   if (name.size() > max_name) return;
-  if (impl_->layer.subscriptions().count(AccountState::normal(name)) == (on ? 1u : 0u)) return;
+  if (impl_->layer.subscribed(name) == on) return;
   (void)impl_->put(record::Subscription{std::string(name), on});  // of this size it cannot be refused
 }
 

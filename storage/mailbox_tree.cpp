@@ -6,23 +6,21 @@
 
 namespace storage {
 
-const std::vector<std::string>& NameList::all() const {
-  static const std::vector<std::string> none;
-  return names_ ? *names_ : none;
+NameList::NameList(std::vector<std::string> names) {
+  if (!std::is_sorted(names.begin(), names.end())) std::sort(names.begin(), names.end());
+  names_ = SharedList<std::string, ByName>(std::move(names));
 }
 
 const MailboxInfo* MailboxTree::find(std::string_view name) const {
-  if (places) {
-    auto it = places->find(AccountState::normal(name));
-    return it == places->end() ? nullptr : &mailboxes[it->second];
+  if (!names.empty()) {
+    const Named* there = names.find(std::string_view(AccountState::normal(name)));
+    return there ? mailboxes.find(there->key) : nullptr;
   }
   auto it = std::find_if(mailboxes.begin(), mailboxes.end(),
                          [&](const MailboxInfo& m) { return AccountState::same_name(m.name, name); });
   return it == mailboxes.end() ? nullptr : &*it;
 }
 
-bool MailboxTree::subscribed(std::string_view name) const {
-  return std::binary_search(subscriptions.begin(), subscriptions.end(), AccountState::normal(name));
-}
+bool MailboxTree::subscribed(std::string_view name) const { return subscriptions.contains(AccountState::normal(name)); }
 
 }  // namespace storage

@@ -60,6 +60,8 @@ class SnapshotFile {
   static Result<SnapshotFile> open(Env& env, const std::filesystem::path& path);
   const SnapshotHeader& header() const { return header_; }
   SnapshotDirectory& directory() { return directory_; }
+  // For section() alone, by references that came out of the directory before.
+  static Result<SnapshotFile> open_known(Env& env, const std::filesystem::path& path);
   Result<std::shared_ptr<const Buffer>> section(const SectionRef& ref) const;
 
  private:

@@ -76,10 +76,10 @@ std::optional<SyncCursor> AccountState::cursor(MailboxKey key) const {
   return s->mailbox ? s->mailbox->cursor() : s->cursor;
 }
 
-const std::set<std::string>& AccountState::subscriptions() const {
-  static const std::set<std::string> none;
-  if (subscriptions_) return *subscriptions_;
-  return base_ ? base_->subscriptions() : none;
+bool AccountState::subscribed(std::string_view name) const {
+  const std::string wanted = normal(name);
+  if (auto it = subscribed_.find(wanted); it != subscribed_.end()) return it->second;
+  return base_ ? base_->subscribed(wanted) : subscriptions_.count(wanted) != 0;
 }
 
 const std::map<std::string, std::string>& AccountState::annotations() const {
@@ -106,27 +106,54 @@ std::optional<UidValidity> AccountState::fresh_validity(std::string_view name, i
 
 MailboxTree AccountState::tree() const {
   MailboxTree t;
-  auto places = std::make_shared<MailboxTree::Places>();
+  std::vector<MailboxList::Element> all;
+  std::vector<MailboxTree::Named> names;
+  all.reserve(slots_.size());
+  names.reserve(slots_.size());
   for (const auto& [key, s] : slots_) {
-    places->emplace(normal(s.current().name), t.mailboxes.size());
-    t.mailboxes.push_back(s.current());
+    names.push_back({normal(s.current().name), key});
+    all.push_back(std::make_shared<const MailboxInfo>(s.current()));
   }
-  t.places = std::move(places);
-  t.subscriptions = std::vector<std::string>(subscriptions().begin(), subscriptions().end());
+  // Two of one name, which only a damaged log has: the first one is it.
+  std::stable_sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  names.erase(std::unique(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.name == b.name; }),
+              names.end());
+  t.mailboxes = MailboxList(std::move(all));
+  t.names = decltype(t.names)(std::move(names));
+  t.subscriptions = std::vector<std::string>(subscriptions_.begin(), subscriptions_.end());
   return t;
 }
 
 MailboxTree AccountState::tree_after(const MailboxTree& before, const Touched& touched) const {
-  if (touched.names || !before.places) return tree();
+  const size_t changes = touched.mailboxes.size() + touched.removed.size() + touched.subscriptions.size();
+  const bool damaged = before.names.size() != before.mailboxes.size();  // two of one name
+  if (damaged || changes > 64 + slots_.size() / 8) return tree();
   MailboxTree t = before;
+  auto forget = [&](MailboxKey key, const std::string* now) {
+    const MailboxInfo* then = before.mailboxes.find(key);
+    if (then != nullptr && (now == nullptr || then->name != *now)) t.names.erase(std::string_view(normal(then->name)));
+  };
+  for (MailboxKey key : touched.removed) {
+    forget(key, nullptr);
+    t.mailboxes.erase(key);
+  }
+  for (MailboxKey key : touched.mailboxes) forget(key, &info(key)->name);
   for (MailboxKey key : touched.mailboxes) {
     const MailboxInfo& now = *info(key);
-    const size_t at = t.places->at(normal(now.name));
-    if (t.mailboxes[at].key != key) return tree();  // two of one name: only a damaged log has them
-    t.mailboxes.replace(at, now);
+    const MailboxTree::Named* there = t.names.find(std::string_view(normal(now.name)));
+    if (there == nullptr) {
+      t.names.put({normal(now.name), key});
+    } else if (there->key != key) {
+      return tree();
+    }
+    t.mailboxes.put(now);
   }
-  if (touched.subscriptions) {
-    t.subscriptions = std::vector<std::string>(subscriptions().begin(), subscriptions().end());
+  for (const auto& [name, on] : touched.subscriptions) {
+    if (on) {
+      t.subscriptions.put(name);
+    } else {
+      t.subscriptions.erase(name);
+    }
   }
   return t;
 }
@@ -143,11 +170,10 @@ void AccountState::restore(std::set<std::string> subscriptions, std::map<std::st
 
 AccountState::Touched AccountState::merge(AccountState layer) {
   Touched touched;
-  touched.names = !layer.removed_.empty();
-  touched.subscriptions = layer.subscriptions_.has_value();
   for (MailboxKey key : layer.removed_) {
     auto it = slots_.find(key);
     if (it == slots_.end()) continue;
+    touched.removed.push_back(key);
     rename(key, &it->second.current().name, nullptr);
     slots_.erase(it);
   }
@@ -156,12 +182,18 @@ AccountState::Touched AccountState::merge(AccountState layer) {
     const std::string& name = s.current().name;
     if (fresh || it->second.current().name != name) {
       rename(key, fresh ? nullptr : &it->second.current().name, &name);
-      touched.names = true;
     }
     it->second = std::move(s);
     touched.mailboxes.push_back(key);
   }
-  if (layer.subscriptions_) subscriptions_ = std::move(layer.subscriptions_);
+  for (const auto& [name, on] : layer.subscribed_) {
+    if (on) {
+      subscriptions_.insert(name);
+    } else {
+      subscriptions_.erase(name);
+    }
+  }
+  touched.subscriptions = std::move(layer.subscribed_);
   if (layer.annotations_) annotations_ = std::move(layer.annotations_);
   for (const auto& [name, v] : layer.validities_) note_validity(name, v);
   next_key_ = std::max(next_key_, layer.next_key_);
@@ -241,11 +273,12 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                           return unless(fits, "mailbox that cannot become a mirror again");
                         },
                         [&](record::Subscription& s) -> std::optional<std::string> {
-                          if (!subscriptions_) subscriptions_ = subscriptions();
-                          if (s.on) {
-                            subscriptions_->insert(normal(s.name));
+                          if (base_ != nullptr) {
+                            subscribed_[normal(s.name)] = s.on;
+                          } else if (s.on) {
+                            subscriptions_.insert(normal(s.name));
                           } else {
-                            subscriptions_->erase(normal(s.name));
+                            subscriptions_.erase(normal(s.name));
                           }
                           return {};
                         },

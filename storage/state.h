@@ -49,9 +49,10 @@ class AccountState {
   std::optional<std::string> apply(uint64_t token, record::Op op);
   // What a layer touched.
   struct Touched {
-    std::vector<MailboxKey> mailboxes;
-    bool names = false;  // one was made, removed or renamed
-    bool subscriptions = false;
+    std::vector<MailboxKey> mailboxes;  // that there are
+    std::vector<MailboxKey> removed;
+    std::map<std::string, bool> subscriptions;  // name -> whether it is subscribed now
+    bool empty() const { return mailboxes.empty() && removed.empty() && subscriptions.empty(); }
   };
   // Takes over what a layer over this state changed.
   Touched merge(AccountState layer);
@@ -60,8 +61,9 @@ class AccountState {
   const MailboxInfo* find(std::string_view name) const;
   std::shared_ptr<const MailboxState> mailbox(MailboxKey key) const;  // loads; null: none, or it cannot be read
   std::optional<SyncCursor> cursor(MailboxKey key) const;
-  const std::set<std::string>& subscriptions() const;
-  const std::map<std::string, std::string>& annotations() const;  // of the account
+  bool subscribed(std::string_view name) const;
+  const std::set<std::string>& subscriptions() const { return subscriptions_; }  // of a state that is not a layer
+  const std::map<std::string, std::string>& annotations() const;                 // of the account
   UidValidity highest_validity(std::string_view name) const;
   // One for a mailbox made now: above any that its name ever had and, while the 32 bits have room for that, above any
   // that any name had. So no rename brings a name and a UIDVALIDITY together that were together before.
@@ -96,7 +98,8 @@ class AccountState {
   mutable std::map<MailboxKey, Slot> slots_;             // keys ascend in order of creation; loading fills them in
   std::unordered_map<std::string, MailboxKey> by_name_;  // of slots_
   std::set<MailboxKey> removed_;                         // of a layer
-  std::optional<std::set<std::string>> subscriptions_;
+  std::set<std::string> subscriptions_;                  // empty in a layer
+  std::map<std::string, bool> subscribed_;               // of a layer: those that it changes
   std::optional<std::map<std::string, std::string>> annotations_;
   std::map<std::string, UidValidity> validities_;  // the highest that each name ever had
   MailboxKey next_key_{1};

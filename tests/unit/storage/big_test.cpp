@@ -169,12 +169,35 @@ TEST_F(TreeTest, a_commit_shares_every_mailbox_but_the_one_that_it_touches) {
   const MailboxTreePtr now = account_->tree();
   ASSERT_EQ(now->mailboxes.size(), 5000u);
   uint32_t other = 0;
-  for (size_t i = 0; i < 5000; ++i) other += &before->mailboxes[i] != &now->mailboxes[i];
+  for (auto a = before->mailboxes.begin(), b = now->mailboxes.begin(); a != before->mailboxes.end(); ++a, ++b) {
+    other += &*a != &*b;
+  }
   EXPECT_EQ(other, 1u);
   EXPECT_EQ(now->find("box 4711")->uid_next, Uid(2));
   EXPECT_EQ(before->find("box 4711")->uid_next, Uid(1));
-  EXPECT_EQ(now->places, before->places);
-  EXPECT_EQ(&now->subscriptions.all(), &before->subscriptions.all());
+  EXPECT_EQ(now->names.parts_shared_with(before->names), before->names.parts());
+  EXPECT_EQ(now->subscriptions.list().parts_shared_with(before->subscriptions.list()),
+            now->subscriptions.list().parts());
+}
+
+TEST_F(TreeTest, a_new_mailbox_or_subscription_costs_one_part_of_each_list) {
+  make(5000);
+  const MailboxTreePtr before = account_->tree();
+  commit([&](Batch& b) {
+    MailboxInfo info;
+    info.name = "box 30 and a half";
+    EXPECT_TRUE(b.create_mailbox(info));
+    b.subscribe("box 31", true);
+  });
+  const MailboxTreePtr now = account_->tree();
+  EXPECT_EQ(now->mailboxes.size(), 5001u);
+  EXPECT_TRUE(now->find("box 30 and a half"));
+  EXPECT_FALSE(before->find("box 30 and a half"));
+  EXPECT_TRUE(now->subscribed("box 31"));
+  EXPECT_FALSE(before->subscribed("box 31"));
+  EXPECT_GE(now->names.parts_shared_with(before->names) + 1, before->names.parts());
+  const auto &had = before->subscriptions.list(), &has = now->subscriptions.list();
+  EXPECT_GE(has.parts_shared_with(had) + 1, had.parts());
 }
 
 TEST_F(TreeTest, names_follow_what_batches_do) {

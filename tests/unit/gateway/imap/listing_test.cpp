@@ -89,11 +89,9 @@ TEST(ListingTest, inbox_is_found_in_any_case) {
 
 TEST(ListingTest, a_flat_name_space_has_no_children) {
   MailboxTree t;
-  t.mailboxes = {box("INBOX"), box("a/b")};
-  for (size_t i = 0; i < t.mailboxes.size(); ++i) {
-    MailboxInfo flat = t.mailboxes[i];
+  for (MailboxInfo flat : {box("INBOX"), box("a/b")}) {
     flat.separator = '\0';
-    t.mailboxes.replace(i, flat);
+    t.mailboxes.push_back(flat);
   }
   EXPECT_EQ(text(list(t, '\0', query({"%"}))),
             "* LIST (\\HasNoChildren) NIL INBOX\r\n* LIST (\\HasNoChildren) NIL a/b\r\n");
