@@ -269,15 +269,14 @@ bool MailboxState::add(uint64_t token, record::Message m) {
   return true;
 }
 
-bool MailboxState::link(uint64_t token, const record::BodyLink& l) {
+void MailboxState::link(uint64_t token, const record::BodyLink& l) {
   std::optional<Place> p = find(l.uid);
-  if (!p) return false;
+  if (!p) return;  // expunged later: a rewrite has left out the message, and its body's link is in another segment
   MessageChunk& c = writable(token, p->chunk);
   MessageInfo info = c.info(p->at);
   info.body = l.body;
   if (l.size) info.size = *l.size;
   c.set_info(p->at, std::move(info));
-  return true;
 }
 
 bool MailboxState::change_flags(uint64_t token, const record::FlagUpdate& u) {

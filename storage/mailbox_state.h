@@ -74,7 +74,7 @@ class MailboxState {
 
   // --- mutators; false: it did not fit
   bool add(uint64_t token, record::Message message);
-  bool link(uint64_t token, const record::BodyLink& link);
+  void link(uint64_t token, const record::BodyLink& link);
   bool change_flags(uint64_t token, const record::FlagUpdate& update);
   bool expunge(uint64_t token, const record::Expunge& expunge);
   // A quarter above `ranges` the oldest tombstones go down to that many, and the floor rises over them: VANISHED is a

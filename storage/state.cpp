@@ -228,7 +228,8 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                         },
                         [&](record::BodyLink& l) {
                           MailboxState* box = writable(token, l.mailbox);
-                          return unless(box && box->link(token, l), "body of a message that is not there");
+                          if (box) box->link(token, l);
+                          return unless(box != nullptr, "body in a mailbox that is not there");
                         },
                         [&](record::FlagUpdate& u) {
                           MailboxState* box = writable(token, u.mailbox);

@@ -25,6 +25,7 @@ struct Model {
     std::set<std::string> keywords;
     uint64_t modseq = 0;
     std::string text;
+    bool listed = false;  // its body has not been fetched
   };
   struct Box {
     std::string name;
@@ -53,7 +54,8 @@ class ModelRun {
     if (what < 84) return move();
     if (what < 86) return rename();
     if (what < 87) return remove();
-    if (what < 90) return subscribe();
+    if (what < 89) return subscribe();
+    if (what < 90) return fetch();
     if (what < 93) return sync();
     if (what < 94) return checkpoint();
     if (what < 95) return checkpoint_beside();
@@ -80,7 +82,8 @@ class ModelRun {
         Flags f = s->flags(i);
         EXPECT_EQ(f.system, m.system);
         EXPECT_EQ(std::set<std::string>(f.keywords.begin(), f.keywords.end()), m.keywords);
-        if (random_() % 20 == 0) {
+        EXPECT_EQ(s->message(i).body.has_value(), !m.listed);
+        if (!m.listed && random_() % 20 == 0) {
           Result<BodyReader> r = account_->open_body(*s->message(i).body);
           ASSERT_TRUE(r);
           EXPECT_TRUE(*r->read_all(1 << 20) == m.text);
@@ -223,11 +226,25 @@ class ModelRun {
       add.uid = Uid(box.uid_next);
       add.flags.system = m.system;
       add.flags.keywords.assign(m.keywords.begin(), m.keywords.end());
-      add.info.body = *b.add_body(*prepare(*account_, m.text));
+      m.listed = random_() % 8 == 0;
+      if (!m.listed) add.info.body = *b.add_body(*prepare(*account_, m.text));
       Result<MessageIds> ids = b.add_message(MailboxKey(key), add);
       ASSERT_TRUE(ids);
       ASSERT_EQ(ids->modseq.value, m.modseq);
       box.messages[box.uid_next++] = std::move(m);
+    }
+    commit(std::move(b));
+  }
+  // As a copy does that listed messages first: their bodies come later, into another segment.
+  void fetch() {
+    uint64_t key;
+    Model::Box& box = any(key);
+    Batch b = account_->begin();
+    for (auto& [uid, m] : box.messages) {
+      if (!m.listed || random_() % 3 == 0) continue;
+      const Sha256 name = *b.add_body(*prepare(*account_, m.text));
+      ASSERT_TRUE(b.attach_body(MailboxKey(key), Uid(uid), name));
+      m.listed = false;
     }
     commit(std::move(b));
   }

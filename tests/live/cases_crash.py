@@ -3,6 +3,7 @@
 Afterwards, each time: the store is clean, a rerun converges, what was acknowledged is there once, no UID changed.
 The moments are the named fault points of the code (FAIRLEAD_KILL_AT=label:n kills at the n-th passage).
 """
+import base64
 import collections
 import os
 import random
@@ -13,14 +14,25 @@ import harness
 import rawimap
 
 KILLS = int(os.environ.get("FAIRLEAD_KILLS", "20"))
+MOMENT = os.environ.get("FAIRLEAD_MOMENT", "")  # only those whose name has this
 SEED = int(os.environ.get("FAIRLEAD_SEED", "1"))
 
 
+# Small segments and no pause, so that a rewrite, and the removal of what it replaced, is as near as any other moment.
+STORAGE = """[storage]
+segment_size = 1048576
+rewrite_share = 100
+rewrite_idle = 0
+replaced_linger = 0
+replaced_keep = 0"""
+BIG = 150000
+
+
 def labels():
-    """The fault points that the sources name. A rewrite begins above 64 MiB of log: tests/fault crashes each of its I/Os."""
+    """The fault points that the sources name."""
     found = subprocess.run(["grep", "-rhoE", r'fault_point\("[^"]+"\)', "--include=*.cpp", "wire", "storage", "gateway",
                             "imapc"], cwd=harness.ROOT, capture_output=True, text=True).stdout
-    return sorted(name for name in set(re.findall(r'"([^"]+)"', found)) if not name.startswith("rewrite-"))
+    return sorted(name for name in set(re.findall(r'"([^"]+)"', found)) if MOMENT in name)
 
 
 class Subject:
@@ -30,7 +42,7 @@ class Subject:
         self.c, self.peer, self.user, self.random = c, peer, c.user(), random.Random(SEED * 1000 + number)
         self.port = c.peers.port(peer)
         harness.seed(self.user, self.port, messages=120, folders=6)
-        self.gateway = c.front(peer)
+        self.gateway = c.front(peer, extra=STORAGE)
         done = self.gateway.cli("user", "add", self.user, "--upstream", "old")
         c.check.need(done.returncode == 0, "%s: the user is added" % peer, done.stderr)
         self.appended, self.flagged, self.known, self.written = {}, set(), {}, 0
@@ -63,6 +75,27 @@ class Subject:
         except (OSError, rawimap.ImapError):
             pass
 
+    def churn(self):
+        """Mail that is big and goes again: more than a segment of it."""
+        try:
+            session = harness.Client(self.gateway.imap, self.user)
+            session.select()
+            for _ in range(12):
+                self.written += 1
+                text = base64.encodebytes(self.random.randbytes(BIG)).replace(b"\n", b"\r\n").decode()
+                session.append("INBOX", harness.message("big-%05d" % self.written, text))
+            found = b"".join(sum(session.ask("UID SEARCH LARGER %d" % BIG)[0], []))
+            uids = [int(uid) for uid in found.split() if uid.isdigit()]
+            session.fetch(",".join(map(str, uids)), "UID BODY.PEEK[]")  # now the copy has them, too
+            for uid in uids:
+                self.known.pop(uid, None)
+            numbers = ",".join(map(str, uids))
+            session.ask("UID STORE %s +FLAGS.SILENT (\\Deleted)" % numbers)
+            session.ask("UID EXPUNGE %s" % numbers)
+            session.logout()
+        except (OSError, rawimap.ImapError):
+            pass
+
     def change_source(self):
         """Somebody else at work, who removes nothing: so whatever is missing later was lost."""
         source = harness.Client(self.port, self.user)
@@ -74,10 +107,10 @@ class Subject:
             source.ask("STORE %d +FLAGS.SILENT ($Label%d)" % (self.random.randint(1, exists), self.random.randint(1, 4)))
         source.logout()
 
-    def died(self):
+    def died(self, wait=0.2):
         """Whether the fault point killed the server; if not, it is killed now."""
         try:
-            status = self.gateway.process.wait(0.2)
+            status = self.gateway.process.wait(wait)
         except subprocess.TimeoutExpired:
             status = None
         if status is None:
@@ -140,6 +173,15 @@ def killed_serving(s, label):
     return s.died()
 
 
+def killed_rewriting(s, label):
+    """Mail comes and goes, and the server dies while it gives the space back."""
+    s.armed(label)
+    s.gateway.start()
+    s.disarmed()
+    s.churn()
+    return s.died(harness.WAIT)
+
+
 def killed_syncing(s, label):
     """The command line dies, with no server running."""
     s.change_source()
@@ -169,8 +211,8 @@ def killed_moving(s, label):
 
 def case_kill_9(c):
     names = labels()
-    for word in ("frame", "snapshot", "cursor", "commit"):
-        c.check(any(word in name for name in names), "the code names its %s step" % word, names)
+    for word in ("frame", "snapshot", "cursor", "commit", "rewrite"):
+        c.check(MOMENT or any(word in name for name in names), "the code names its %s step" % word, names)
     subjects = [Subject(c, peer, number) for number, peer in enumerate(("dovecot", "cyrus"))]
     for s in subjects:
         c.check.need(s.gateway.cli("sync", s.user).returncode == 0, "%s: sync" % s.peer)
@@ -180,6 +222,8 @@ def case_kill_9(c):
         label = names[(number // len(subjects)) % len(names)] if names else "none"
         if "commit" in label or "froze" in label:
             way = killed_moving
+        elif label.startswith("rewrite-"):
+            way = killed_rewriting
         elif label in ("cursor", "snapshot-rename"):
             way = killed_syncing
         else:

@@ -265,6 +265,28 @@ TEST_F(RewriteTest, message_that_takes_up_a_dead_body_between_any_two_steps_keep
   EXPECT_TRUE(went_void);
 }
 
+// Listed first and fetched later, as a copy does: the message goes with its segment, what linked its body stays.
+TEST_F(RewriteTest, links_to_messages_that_went_with_their_segment_are_no_damage) {
+  batch([&](Batch& b) {
+    for (int i = 0; i < 6; ++i) ASSERT_TRUE(b.add_message(inbox_, {}));
+  });
+  MailboxKey other = *create_mailbox(*account_, "Other");
+  for (uint32_t i = 0; i < 12; ++i) append(other, noise(600, i));
+  batch([&](Batch& b) { ASSERT_FALSE(b.expunge(other, UidSet(Uid(1), Uid(12)))->empty()); });
+  for (uint32_t uid = 1; uid <= 6; ++uid) {
+    batch([&](Batch& b) {
+      const Sha256 name = *b.add_body(*prepare(*account_, noise(500, 100 + uid)));
+      ASSERT_TRUE(b.attach_body(inbox_, Uid(uid), name, 500));
+    });
+  }
+  expunge(inbox_, 2, 6);
+  const std::vector<SegmentName> before = *list_segments(*env_, log_directory);
+  ASSERT_GT(before.size(), 2u);
+  // Only the first segments: the links lie in the last, to which frames are appended.
+  pass();
+  expect_replay_equal();
+}
+
 // index.snap is written in the middle of a pass that a message then takes back.
 TEST_F(RewriteTest, checkpoint_within_a_pass_forgets_no_body_that_comes_back) {
   fill(0, 20);
