@@ -48,6 +48,7 @@ Result<std::span<const uint8_t>> FrameCursor::fill(uint64_t offset, size_t wante
       return got.error();
     }
     buffer_.resize(*got);
+    read_ += *got;
     buffer_at_ = offset;
   }
   auto from = static_cast<size_t>(offset - buffer_at_);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "storage/coding.h"
 #include "storage/env.h"
@@ -24,6 +25,8 @@ class FrameCursor {
   Result<std::span<const uint8_t>> payload();
   // Of a body: what comes next, not checked; empty at its end.
   Result<std::span<const uint8_t>> piece();
+  // Bytes that were read from the file since this was last asked.
+  uint64_t take_read() { return std::exchange(read_, 0); }
 
  private:
   Result<std::span<const uint8_t>> fill(uint64_t offset, size_t wanted);
@@ -35,7 +38,7 @@ class FrameCursor {
   uint64_t size_ = 0, offset_ = 0, next_ = 0, piece_at_ = 0;
   FrameHeader frame_;
   Buffer buffer_;
-  uint64_t buffer_at_ = 0;
+  uint64_t buffer_at_ = 0, read_ = 0;
 };
 
 }  // namespace storage

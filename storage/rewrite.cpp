@@ -16,6 +16,7 @@ Failure later(const char* why) { return Failure(Errc::unavailable, why); }
 // Bytes of a message or flags frame that a body in the log comes with, about.
 constexpr uint64_t frame_beside_body = 256;
 constexpr size_t index_slice = 4096;
+bool by_offset(const BodyPlace& a, const BodyPlace& b) { return a.offset < b.offset; }
 constexpr uint64_t looked_at_again_after = 5000;  // LSNs, where only a reading can tell
 
 }  // namespace
@@ -118,8 +119,7 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
         phase_ = Phase::gathering;
       } else {
         for (size_t i = 0; i < run_count_; ++i) {
-          std::sort(run_first_[i].kept.begin(), run_first_[i].kept.end(),
-                    [](const BodyPlace& a, const BodyPlace& b) { return a.offset < b.offset; });
+          std::sort(run_first_[i].kept.begin(), run_first_[i].kept.end(), by_offset);
           std::sort(run_first_[i].dead_at.begin(), run_first_[i].dead_at.end());
         }
         phase_ = Phase::reading;
@@ -204,7 +204,7 @@ Result<bool> Rewrite::Impl::walk(uint64_t bytes) {
 }
 
 Result<bool> Rewrite::Impl::walk_on(uint64_t bytes) {
-  for (uint64_t done = 0; done < bytes;) {
+  for (uint64_t done = 0; done < bytes; done += cursor_ ? cursor_->take_read() : 0) {
     if (at_ == run_count_) return false;
     const Candidate& c = run_first_[at_];
     if (!cursor_) {
@@ -216,11 +216,22 @@ Result<bool> Rewrite::Impl::walk_on(uint64_t bytes) {
       next_kept_ = 0;
       if (!writer_) total_bytes_ += c.size;
     }
+    if (checking_) {
+      Result<std::span<const uint8_t>> piece = cursor_->piece();
+      if (!piece) return piece.error();
+      if (!piece->empty()) {
+        checked_ = crc32c(*piece, checked_);
+        continue;
+      }
+      checking_ = false;
+      if (checked_ != cursor_->frame().payload_crc) {
+        return Failure(Errc::corrupt, "a damaged segment is not rewritten");
+      }
+    }
     if (in_body_) {
       Result<std::span<const uint8_t>> piece = cursor_->piece();
       if (!piece) return piece.error();
       if (!piece->empty()) {
-        done += piece->size();
         if (Result<void> r = writer_->put(*piece); !r) return r.error();
         continue;
       }
@@ -237,15 +248,13 @@ Result<bool> Rewrite::Impl::walk_on(uint64_t bytes) {
       ++at_;
       continue;
     }
-    Result<uint64_t> read = frame(c);
-    if (!read) return read.error();
-    done += *read;
+    if (Result<void> r = frame(c); !r) return r.error();
   }
   return true;
 }
 
-// Decides on the frame under the cursor. Returns how much was read for it.
-Result<uint64_t> Rewrite::Impl::frame(const Candidate& c) {
+// Decides on the frame under the cursor.
+Result<void> Rewrite::Impl::frame(const Candidate& c) {
   const FrameHeader& h = cursor_->frame();
   bool keep = false;
   const BodyPlace* body = nullptr;
@@ -255,7 +264,8 @@ Result<uint64_t> Rewrite::Impl::frame(const Candidate& c) {
     if (keep) body = &c.kept[next_kept_];
     // One that the index does not know here lies elsewhere as well, or it is damaged: then it is left for repair.
     if (!keep && !writer_ && !std::binary_search(c.dead_at.begin(), c.dead_at.end(), cursor_->offset())) {
-      if (Result<void> r = check_body(); !r) return r.error();
+      checking_ = true;
+      checked_ = 0;
     }
   } else {
     Result<std::span<const uint8_t>> payload = cursor_->payload();
@@ -271,14 +281,13 @@ Result<uint64_t> Rewrite::Impl::frame(const Candidate& c) {
   }
   bool filler = h.kind == FrameKind::checkpoint && h.lsn == c.last;  // it would only be written again
   if (!keep && !filler) dead_bytes_ += frame_header_size + h.length;
-  uint64_t read = frame_header_size + (h.kind == FrameKind::body ? 0 : h.length);
-  if (!writer_) return read;
+  if (!writer_) return {};
   if (body != nullptr) {
     Result<uint64_t> at = writer_->begin(h);
     if (!at) return at.error();
     moved_.push_back({*body, *at});
     in_body_ = true;
-    return read;  // its batch ends with it, if at all
+    return {};  // its batch ends with it, if at all
   }
   bool last = at_ + 1 == run_count_ && h.lsn == c.last;
   if (!keep && last) {
@@ -287,18 +296,6 @@ Result<uint64_t> Rewrite::Impl::frame(const Candidate& c) {
   if (h.flags & last_of_batch) {
     if (Result<void> r = writer_->end_batch(); !r) return r.error();
   }
-  return read;
-}
-
-Result<void> Rewrite::Impl::check_body() {
-  uint32_t crc = 0;
-  while (true) {
-    Result<std::span<const uint8_t>> piece = cursor_->piece();
-    if (!piece) return piece.error();
-    if (piece->empty()) break;
-    crc = crc32c(*piece, crc);
-  }
-  if (crc != cursor_->frame().payload_crc) return Failure(Errc::corrupt, "a damaged segment is not rewritten");
   return {};
 }
 
@@ -308,7 +305,10 @@ Result<bool> Rewrite::Impl::condemn(size_t bodies) {
   for (; !dead_.empty() && some.size() < bodies; dead_.pop_back()) {
     // Taken up again by a message that came since the picture.
     if (watch_->touched.count(dead_.back().name) != 0) {
-      if (Candidate* c = candidate(dead_.back())) c->kept.push_back(dead_.back());
+      if (Candidate* c = candidate(dead_.back())) {
+        const BodyPlace& p = dead_.back();
+        c->kept.insert(std::upper_bound(c->kept.begin(), c->kept.end(), p, by_offset), p);
+      }
     } else {
       some.push_back(dead_.back());
     }
@@ -317,10 +317,6 @@ Result<bool> Rewrite::Impl::condemn(size_t bodies) {
   std::vector<BodyPlace> gone = account_.bodies().condemn(some);
   watch_->condemned.insert(watch_->condemned.end(), gone.begin(), gone.end());
   if (!dead_.empty()) return false;
-  for (size_t i = 0; i < run_count_; ++i) {
-    std::sort(run_first_[i].kept.begin(), run_first_[i].kept.end(),
-              [](const BodyPlace& a, const BodyPlace& b) { return a.offset < b.offset; });
-  }
   phase_ = Phase::copying;
   return true;
 }

@@ -50,8 +50,7 @@ class Rewrite::Impl {
   bool choose();
   Result<bool> walk(uint64_t bytes);
   Result<bool> walk_on(uint64_t bytes);
-  Result<uint64_t> frame(const Candidate& candidate);
-  Result<void> check_body();
+  Result<void> frame(const Candidate& candidate);
   void release();
 
   Account::Impl& account_;
@@ -81,6 +80,8 @@ class Rewrite::Impl {
   size_t at_ = 0, next_kept_ = 0;
   std::optional<FrameCursor> cursor_;
   bool in_body_ = false;
+  bool checking_ = false;  // of a body that the index does not know there
+  uint32_t checked_ = 0;
   KeywordsSeen keywords_;
   std::unique_ptr<SegmentWriter> writer_;
   std::vector<BodyIndex::Moved> moved_;

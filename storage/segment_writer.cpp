@@ -10,6 +10,8 @@ namespace storage {
 namespace {
 
 constexpr size_t buffer_size = 1u << 20;
+// So much is left to the kernel at most: one sync of a whole segment at its end would hold up everybody else's.
+constexpr uint64_t unsynced_most = 8u << 20;
 
 }  // namespace
 
@@ -39,8 +41,11 @@ Result<void> SegmentWriter::flush() {
   if (buffer_.empty()) return {};
   if (Result<void> r = file_->write_at(size_, buffer_.bytes()); !r) return r;
   size_ += buffer_.size();
+  unsynced_ += buffer_.size();
   buffer_.clear();
-  return {};
+  if (unsynced_ < unsynced_most) return {};
+  unsynced_ = 0;
+  return file_->sync();
 }
 
 Result<uint64_t> SegmentWriter::begin(const FrameHeader& header) {

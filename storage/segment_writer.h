@@ -55,6 +55,7 @@ class SegmentWriter {
   std::unique_ptr<File> file_;
   Buffer buffer_;  // what follows the first size_ bytes
   uint64_t size_ = 0, frames_ = 0;
+  uint64_t unsynced_ = 0;
   FrameHeader frame_;  // the last one begun
   uint64_t frame_at_ = 0, left_ = 0;
   uint32_t crc_ = 0;
