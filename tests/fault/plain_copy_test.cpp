@@ -1,4 +1,4 @@
-// Real copies by cp and tar of a real directory, while another thread writes to it and rewrites it.
+// Real copies by cp, tar and rsync of a real directory, while another thread writes to it and rewrites it.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -23,7 +23,7 @@ TEST_P(PlainCopy, opens_cleanly_or_names_what_is_missing) {
   std::unique_ptr<Account> a = *Account::open(env, user, {.create = true, .segment_bytes = 16u << 10});
   MailboxKey box = *create_mailbox(*a, "INBOX");
 
-  constexpr int copies = 8;
+  constexpr int copies = 12;
   std::atomic<bool> done{false};
   std::atomic<int> rounds{0};
   std::thread copier([&] {
@@ -31,9 +31,11 @@ TEST_P(PlainCopy, opens_cleanly_or_names_what_is_missing) {
       // Each begins in another round of the writer.
       rounds.wait(rounds.load());
       std::string from = user.string(), to = (root / std::to_string(i)).string();
-      std::string command = i % 2 == 0 ? "cp -r " + from + " " + to
-                                       : "mkdir " + to + " && tar -C " + from + " -cf - . | tar -C " + to + " -xf -";
-      (void)!std::system((command + " 2>/dev/null").c_str());  // files may vanish under it
+      const std::string commands[] = {"cp -r " + from + " " + to,
+                                      "mkdir " + to + " && tar -C " + from + " -cf - . | tar -C " + to + " -xf -",
+                                      "rsync -a " + from + "/ " + to + "/"};
+      (void)!std::system((commands[i % 3] + " 2>/dev/null").c_str());  // files may vanish under it
+      EXPECT_TRUE(std::filesystem::exists(to)) << commands[i % 3];
     }
     done = true;
   });
