@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""many - 10,000 accounts on one node, 1,000 of them active: memory, descriptors, time to open.
+"""many - 10,000 accounts on one node, 1,000 of them active: memory, descriptors, time and CPU to open.
 
-  many.py [--binary build/release/fairlead] [--accounts 10000] [--active 1000] [--mailboxes 5000] [--json FILE]
+  many.py [--binary build/release/fairlead] [--accounts 10000] [--active 1000] [--descriptors 6000]
+          [--rivals dovecot,cyrus] [--json FILE]
 
-Every account is opened once and gets a message; then `active` sessions stay selected while all others come and go.
-The accounts' password hashes are cheap ones, so that what is measured is not the hash. Last, one account with many
-mailboxes is listed.
+Every account is opened once and gets a message; the server is restarted; then `active` sessions stay selected while
+all others come and go, under a budget of descriptors that holds far less than all of them. The accounts' password
+hashes are cheap ones, so that what is measured is not the hash. What rivals need for a session is taken from 90.
+CPU is the server's, memory what is private to its processes.
 """
 import argparse
 import crypt
@@ -52,18 +54,107 @@ class Watch:
         return load.resident(self.pid)[1] / 1024
 
 
-def visit(gateway, number, append=None):
+def visit(port, user, append=None, keep=False):
     """Seconds of LOGIN and SELECT."""
-    client = load.Connection(gateway.imap)
+    client = load.Connection(port)
     start = time.perf_counter()
-    client.ask('LOGIN "u%d" "secret"' % number)
+    client.ask('LOGIN "%s" "secret"' % user)
     if append:
         client.s.sendall(b"x APPEND INBOX {%d+}\r\n" % len(append) + append + b"\r\n")
         client.until(b"x ")
     client.ask("SELECT INBOX")
     spent = time.perf_counter() - start
+    if keep:
+        return spent, client
     client.close()
-    return spent
+    return spent, None
+
+
+class Phase:
+    """What the server spent on some visits."""
+
+    def __init__(self, run, name, users, append=None, keep=False):
+        self.spent, self.held, watch = [], [], run.watch
+        pids, before, memory = [watch.pid], load.cpu([watch.pid]), watch.mib()
+        start = time.perf_counter()
+        for n, user in enumerate(users):
+            seconds, client = visit(run.gateway.imap, user, append, keep)
+            self.spent.append(seconds)
+            if client:
+                self.held.append(client)
+            if n % 50 == 0:
+                watch.descriptors()
+        elapsed = time.perf_counter() - start
+        ordered = sorted(self.spent)
+        run.note(name, visits=len(users), per_second=len(users) / elapsed,
+                 cpu_ms_each=(load.cpu(pids) - before) * 1e3 / len(users), median_ms=statistics.median(ordered) * 1e3,
+                 slowest_percent_ms=ordered[len(ordered) * 99 // 100] * 1e3, mib=watch.mib(),
+                 kib_more_each=(watch.mib() - memory) * 1024 / len(users), descriptors=watch.descriptors(),
+                 most_descriptors=watch.most)
+
+
+class Run:
+    def __init__(self, gateway):
+        self.gateway, self.figures, self.watch = gateway, {}, None
+
+    def start(self):
+        self.gateway.start()
+        self.watch = Watch(self.gateway.process.pid)
+
+    def note(self, name, **values):
+        self.figures[name] = values
+        print("%-26s %s" % (name, "  ".join("%s %.4g" % pair for pair in values.items())), flush=True)
+
+
+def measure(run, given):
+    users = ["u%d" % number for number in range(given.accounts)]
+    active, others = users[:given.active], users[given.active:]
+    run.start()
+    run.note("empty", mib=run.watch.mib(), descriptors=run.watch.descriptors())
+    Phase(run, "first visit, with APPEND", users, load.letter(2000))
+    start = time.perf_counter()
+    run.gateway.stop()
+    run.note("stop", seconds=time.perf_counter() - start)
+    run.start()
+    held = Phase(run, "active", active, keep=True).held
+    Phase(run, "others come and go", others)
+    Phase(run, "open already", active[:200])
+    # The first of the others were closed to make room for the last.
+    Phase(run, "closed meanwhile", others[:200])
+    for client in held:
+        client.ask("NOOP")
+    for client in held:
+        client.close()
+
+
+def rival(run, name):
+    """Sessions of 90 users."""
+    peers = harness.Peers(os.path.abspath("build/bench/many-peers"))
+    peer = {"dovecot": "dovecot-target"}.get(name, name)
+    peers.run("wipe", peer)
+    peers.run("start", peer)
+    try:
+        port, pids = peers.port(peer), peers.pids(peer)
+        users = ["user%d" % n for n in range(1, 91)]
+        for user in users:
+            visit(port, user, load.letter(2000))
+        memory, before = all_private(pids), load.cpu(pids)
+        start = time.perf_counter()
+        held = [visit(port, user, keep=True)[1] for user in users]
+        elapsed = time.perf_counter() - start
+        run.note(name + ", active", visits=len(users), per_second=len(users) / elapsed,
+                 cpu_ms_each=(load.cpu(pids) - before) * 1e3 / len(users),
+                 kib_more_each=(all_private(pids) - memory) / len(users))
+        for client in held:
+            client.close()
+    finally:
+        peers.run("stop", peer)
+
+
+def all_private(roots):
+    """KiB of all processes under these."""
+    table = load.measure.processes()
+    return sum(load.resident(pid)[1] for root in roots for pid in load.measure.tree(root, table))
 
 
 def main():
@@ -71,65 +162,25 @@ def main():
     parser.add_argument("--binary", default="build/release/fairlead")
     parser.add_argument("--accounts", type=int, default=10000)
     parser.add_argument("--active", type=int, default=1000)
-    parser.add_argument("--mailboxes", type=int, default=5000)
-    parser.add_argument("--descriptors", type=int, default=0)
+    parser.add_argument("--descriptors", type=int, default=6000)
+    parser.add_argument("--rivals", default="dovecot,cyrus")
     parser.add_argument("--json")
     given = parser.parse_args()
     folder = os.path.abspath("build/bench/many")
     shutil.rmtree(folder, ignore_errors=True)
     extra = "[limits]\ndescriptors = %d" % given.descriptors if given.descriptors else ""
     gateway = harness.Gateway(folder, os.path.abspath(given.binary), {}, extra=extra)
-    figures = {"accounts": given.accounts, "active": given.active}
     multiply(gateway, given.accounts)
-    gateway.start()
+    run = Run(gateway)
     try:
-        watch = Watch(gateway.process.pid)
-        figures["empty"] = {"mib": watch.mib(), "descriptors": watch.descriptors()}
-        message = load.letter(2000)
-        first = []
-        for number in range(given.accounts):
-            first.append(visit(gateway, number, message))
-            if number % 50 == 0:
-                watch.descriptors()
-        figures["all opened once"] = {"mib": watch.mib(), "descriptors": watch.descriptors(), "most": watch.most,
-                                      "login_append_select_ms": statistics.median(first) * 1e3}
-        print(figures, flush=True)
-        held, opened = [], []
-        for number in range(given.active):
-            client = load.Connection(gateway.imap)
-            start = time.perf_counter()
-            client.ask('LOGIN "u%d" "secret"' % number)
-            client.ask("SELECT INBOX")
-            opened.append(time.perf_counter() - start)
-            held.append(client)
-        figures["active"] = {"mib": watch.mib(), "descriptors": watch.descriptors(),
-                             "login_select_ms": statistics.median(opened) * 1e3}
-        again = []
-        for number in range(given.active, given.accounts):
-            again.append(visit(gateway, number))
-            if number % 50 == 0:
-                watch.descriptors()
-        figures["others came and went"] = {"mib": watch.mib(), "descriptors": watch.descriptors(), "most": watch.most,
-                                           "login_select_ms": statistics.median(again) * 1e3,
-                                           "slowest_percent_ms": sorted(again)[len(again) * 99 // 100] * 1e3}
-        for client in held:
-            client.ask("NOOP")
-        for client in held:
-            client.close()
-        client = load.Connection(gateway.imap, "u0")
-        for number in range(given.mailboxes - 1):
-            client.ask('CREATE "Folder/of some length/number %d"' % number)
-        before = load.cpu([gateway.process.pid])
-        spent = statistics.median(client.timed('LIST "" "*"')[0] for _ in range(9))
-        figures["LIST of %d mailboxes" % given.mailboxes] = {
-            "ms": spent * 1e3, "cpu_ms": (load.cpu([gateway.process.pid]) - before) / 9 * 1e3}
-        client.close()
+        measure(run, given)
     finally:
         gateway.stop()
-    print(json.dumps(figures, indent=1))
+    for name in filter(None, given.rivals.split(",")):
+        rival(run, name)
     if given.json:
         with open(given.json, "w") as out:
-            json.dump(figures, out, indent=1)
+            json.dump(run.figures, out, indent=1)
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 
