@@ -48,9 +48,7 @@ awaitable<Result<bool>> LoginService::check_hash(std::string user, std::string p
 }
 
 awaitable<Result<void>> LoginService::ask_upstream(std::string upstream, std::string user, std::string password) {
-  imapc::Credentials credentials;
-  credentials.user = std::move(user);
-  credentials.password = imapc::Secret(std::move(password));
+  const control::Secret held(std::move(password));
   const auto known = services_.config.upstreams.find(upstream);
   if (known == services_.config.upstreams.end()) {
     co_return Failure(Errc::unavailable, "the upstream '" + upstream + "' is no longer in the configuration");
@@ -66,15 +64,27 @@ awaitable<Result<void>> LoginService::ask_upstream(std::string upstream, std::st
   const std::shared_ptr<source::UpstreamBudget> budget = services_.registry->budget_of(known->second);
   auto place = co_await budget->take(source::UpstreamBudget::Use::session, upstream_login_patience);
   if (!place) co_return place.error();
-  Result<std::unique_ptr<imapc::Connection>> connection =
-      co_await imapc::Connection::open(here, std::move(*endpoint), std::move(credentials), std::move(options));
-  if (!connection) {
-    if (connection.error().code == Errc::auth) co_return wrong();
-    log_.warning("upstream login not possible", {{"upstream", upstream}, {"why", connection.error().describe()}});
-    co_return Failure(Errc::unavailable, "the mail server behind this gateway cannot be asked now");
+  // A connection that ends before the answer says nothing of the password: it is asked once more, as a busy server
+  // drops some. One that takes its time has had all there is.
+  for (int attempt = 1;; ++attempt) {
+    imapc::Credentials credentials;
+    credentials.user = user;
+    credentials.password = imapc::Secret(std::string(held.value()));
+    imapc::Endpoint where = *endpoint;
+    imapc::Options how = options;
+    Result<std::unique_ptr<imapc::Connection>> connection =
+        co_await imapc::Connection::open(here, std::move(where), std::move(credentials), std::move(how));
+    if (connection) {
+      co_await (*connection)->logout();
+      co_return Result<void>();
+    }
+    const Failure& why = connection.error();
+    if (why.code == Errc::auth) co_return wrong();
+    const bool again = attempt == 1 && (why.code == Errc::unavailable || why.code == Errc::io);
+    log_.warning("upstream login not possible",
+                 {{"upstream", upstream}, {"why", why.describe()}, {"again", again ? "yes" : "no"}});
+    if (!again) co_return Failure(Errc::unavailable, "the mail server behind this gateway cannot be asked now");
   }
-  co_await (*connection)->logout();
-  co_return Result<void>();
 }
 
 awaitable<Result<std::string>> LoginService::enrol(std::string canonical, std::string password) {

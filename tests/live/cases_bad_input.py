@@ -74,6 +74,24 @@ def case_an_upstream_that_is_down(c):
     c.check(login(gateway, user).startswith("OK"), "when it is back its user logs in")
 
 
+def case_an_upstream_that_drops_connections(c):
+    """Under load a server ends some connections before it has greeted: a login survives one, and not two."""
+    relay = c.relay(c.peers.port("dovecot"))
+    gateway = c.gateway({"busy": {"imap": relay.port, "admin": harness.admin_of("dovecot")}}).start()
+    relay.refuse = 1
+    tagged = login(gateway, c.user())
+    c.check(tagged.startswith("OK"), "a password is asked once more where the connection broke", tagged)
+    relay.refuse = 2
+    user = c.user()
+    tagged = login(gateway, user)
+    c.check(tagged.startswith("NO [UNAVAILABLE]"), "and only once", tagged)
+    relay.refuse = 0
+    c.check(login(gateway, user).startswith("OK"), "which is no verdict on the password")
+    relay.refuse = 1
+    tagged = login(gateway, user, "wrong")
+    c.check(tagged.startswith("NO [AUTHENTICATIONFAILED]"), "a wrong one is wrong the second time, too", tagged)
+
+
 def case_certificates(c):
     user = c.user()
     target = c.peers.port("dovecot")
