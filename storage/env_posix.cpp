@@ -49,6 +49,8 @@ class PosixFile final : public File {
     Result<uint64_t> all = size();
     // Beyond the end of the file a mapping has pages that cannot be touched.
     if (length < worth_mapping || !all || offset > *all || length > *all - offset) return File::view(offset, length);
+    // A page that the disk cannot give would end the process when it is touched: it must fail here.
+    if (Result<void> r = read_through(offset, length); !r) return r.error();
     const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)), before = offset % page;
     const size_t whole = length + before;
     void* at = ::mmap(nullptr, whole, PROT_READ, MAP_SHARED | MAP_POPULATE, fd_, static_cast<off_t>(offset - before));
@@ -85,6 +87,15 @@ class PosixFile final : public File {
   }
 
  private:
+  Result<void> read_through(uint64_t offset, size_t length) const {
+    std::vector<uint8_t> piece(std::min(length, worth_mapping));
+    for (size_t done = 0; done < length; done += piece.size()) {
+      Result<size_t> n = read_at(offset + done, std::span(piece).first(std::min(piece.size(), length - done)));
+      if (!n) return n.error();
+    }
+    return {};
+  }
+
   int fd_;
   std::filesystem::path path_;
 };
