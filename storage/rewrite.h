@@ -6,7 +6,7 @@
 //   survey(bytes) until done    any     reads; nothing: not worth it
 //   condemn(bodies) until done  owner
 //   copy(bytes) until done      any     writes the new segment and gives it its name
-//   adopt(bodies) until done    owner   from here on the new one is read; a checkpoint() soon after is wise
+//   adopt(bodies) until done    owner   from here on the new one is read; checkpoint.h soon after is wise
 //
 // cancel() (owner) instead of the next step, in any state; then, or once adopted, it may be destroyed. One pass an
 // account at a time, and not over the account's close(). A step that fails has to be followed by cancel(). Errors: io,

@@ -4,6 +4,7 @@
 // On the account's core; the blocking sync runs on the pool, at most one an account, and everybody who waits shares it.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -59,8 +60,9 @@ class Copy {
   // What earlier passes have replaced moves on and goes, when its time has come.
   awaitable<Result<void>> tidy(storage::RetireOptions options);
   bool leftover(int64_t now);  // whether it has; seconds since 1970
-  // index.snap anew, so that a crash costs no long opening.
+  // index.snap anew, so that a crash costs no long opening; at most a hundredth of the time.
   awaitable<Result<void>> checkpoint();
+  bool checkpoint_owed() const { return checkpoint_owed_; }  // the last one was too soon
   // Forbids rewriting and removing while somebody copies the directory, until it is taken back. Durable.
   awaitable<Result<void>> pin(std::string name, std::string reason);
   awaitable<Result<void>> unpin(std::string name);
@@ -91,6 +93,8 @@ class Copy {
   awaitable<Result<void>> write_checkpoint();
   awaitable<Result<void>> retire_replaced(storage::RetireOptions options);
   bool syncing_ = false, tending_ = false, closing_ = false;
+  bool checkpoint_owed_ = false;
+  std::chrono::steady_clock::time_point checkpoint_after_{};
   storage::MailboxTreePtr tree_;
   std::unordered_map<wire::base::MailboxKey, std::weak_ptr<Mailbox>> open_;
   std::deque<Pending> pending_;

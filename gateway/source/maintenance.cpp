@@ -48,6 +48,8 @@ std::chrono::milliseconds rest_after(std::chrono::microseconds used, uint32_t sh
   return std::min(rest, longest_rest);
 }
 
+std::chrono::milliseconds checkpoint_rest(std::chrono::milliseconds took) { return took * 100; }
+
 // One at a time, and not while the copy is being closed.
 class Copy::Tending {
  public:
@@ -143,10 +145,17 @@ awaitable<Result<void>> Copy::checkpoint() {
 }
 
 awaitable<Result<void>> Copy::write_checkpoint() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  checkpoint_owed_ = true;
+  if (start < checkpoint_after_) co_return Result<void>();
   auto begun = storage::Checkpoint::begin(*store_);
   if (!begun) co_return begun.error();
   const std::unique_ptr<storage::Checkpoint> draft = std::move(*begun);
-  if (!draft) co_return Result<void>();
+  if (!draft) {
+    checkpoint_owed_ = false;
+    co_return Result<void>();
+  }
   storage::Checkpoint* d = draft.get();
   auto write = [d] { return d->write(); };
   auto done = co_await wire::net::run_on_pool(pool_, write);
@@ -154,7 +163,10 @@ awaitable<Result<void>> Copy::write_checkpoint() {
   if (done = d->name(); !done) co_return done;
   auto settle = [d] { return d->settle(); };
   done = co_await wire::net::run_on_pool(pool_, settle);
+  checkpoint_after_ =
+      Clock::now() + checkpoint_rest(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start));
   if (!done || closing_) co_return done;
+  checkpoint_owed_ = false;
   co_return d->end();
 }
 

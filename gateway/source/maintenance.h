@@ -34,4 +34,8 @@ std::chrono::milliseconds maintenance_period(std::chrono::seconds idle_enough);
 // How long to leave the disk alone after it was used for `used`, so that it is used `share` per cent of the time.
 std::chrono::milliseconds rest_after(std::chrono::microseconds used, uint32_t share);
 
+// How long no further index.snap is written after one that took `took`: it is as large as the account, and mail that
+// comes in fast must not cost one for every few messages.
+std::chrono::milliseconds checkpoint_rest(std::chrono::milliseconds took);
+
 }  // namespace gateway::source

@@ -451,7 +451,7 @@ awaitable<void> UserAccount::maintain() {
   facts.idle = std::chrono::seconds((Usage::now() - usage_->last) / 1000);
   facts.busy = job_ || closed_ || copy_.store().failed();
   facts.leftover = copy_.leftover(services_.env.now());
-  facts.tail = copy_.store().tail();
+  facts.tail = copy_.checkpoint_owed() ? UINT64_MAX : copy_.store().tail();
   const config::Config& config = services_.config;
   MaintenanceDue due = maintenance_due(facts, std::chrono::seconds(config.rewrite_idle));
   const storage::RetireOptions retire{config.replaced_linger, config.replaced_keep};

@@ -49,6 +49,11 @@ TEST(Maintenance, is_asked_often_enough) {
   EXPECT_EQ(maintenance_period(0s), 500ms);
 }
 
+TEST(Maintenance, index_snap_takes_a_hundredth_of_the_time) {
+  EXPECT_EQ(checkpoint_rest(0ms), 0ms);
+  EXPECT_EQ(checkpoint_rest(70ms), 7s);
+}
+
 TEST(Maintenance, rests_so_that_the_share_is_kept) {
   EXPECT_EQ(rest_after(10ms, 10), 90ms);
   EXPECT_EQ(rest_after(10ms, 50), 10ms);
