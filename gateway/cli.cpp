@@ -186,6 +186,7 @@ void add_other_verbs(CLI::App& app, Given& given, Options& o) {
   add_verb(app, given, "status", "state, owner, lag and last error of accounts", [&o](json::object& args) {
     args["users"] = list_of(o.users);
   })->add_option("user", o.users);
+  add_verb(app, given, "finalize-format", "writes accounts in the newest format: no way back to older builds", nullptr);
   add_verb(app, given, "who", "lists the live sessions", nullptr);
   CLI::App* kick = add_verb(app, given, "kick", "ends live sessions", [&o](json::object& args) {
     if (!o.user.empty()) args["user"] = o.user;

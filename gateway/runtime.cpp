@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "storage/node_format.h"
 #include "wire/net/deadline.h"
 
 namespace gateway {
@@ -67,6 +68,7 @@ Runtime::Runtime(std::shared_ptr<const config::Config> config, DataLock lock)
 
 Result<std::unique_ptr<Runtime>> Runtime::start(std::shared_ptr<const config::Config> config, DataLock lock, Log& log) {
   std::unique_ptr<Runtime> r(new Runtime(config, std::move(lock)));
+  if (auto format = storage::begin_node(r->env_, config->data_dir); !format) return format.error();
   control::ControlOptions options;
   options.database = config->data_dir / "control.db";
   options.seal_key_file = config->seal_key_file;

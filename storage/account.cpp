@@ -11,16 +11,20 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
   if (options_.read_only) return Failure(Errc::refused, "the store is open for reading only");
   LogWriter& log = writer();
   if (batch.base != log.appended()) return Failure(Errc::conflict, "the store changed while the batch was made");
+  batch.end_letter();
   if (batch.frames.empty()) return log.appended();
   if (Result<void> r = check_bodies(batch); !r) return r.error();
+  if (Result<void> r = commit_dictionary(); !r) return r.error();
   if (Result<void> r = log.roll_if_full(); !r) return r.error();
 
   Lsn lsn = log.appended(), synced = log.durable();
-  uint64_t length = 0;
+  uint64_t length = 0, small = 0;
   std::vector<BodyPlace> bodies;
+  std::optional<DictionaryPlace> dictionary;
   for (size_t i = 0; i < batch.frames.size(); ++i) {
     const Batch::Impl::Frame& f = batch.frames[i];
     FrameHeader h;
+    h.version = f.version;
     h.kind = f.kind;
     h.flags = i + 1 == batch.frames.size() ? last_of_batch : 0;
     h.length = static_cast<uint32_t>(f.length);
@@ -30,6 +34,10 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
     h.payload_crc = f.crc;
     h.encode(batch.bytes.data() + f.at, log.salt());
     if (f.kind == FrameKind::body) bodies.push_back({f.name, log.segment(), 0, log.offset() + length, h.length});
+    if (f.without_dictionary) ++small;
+    if (f.kind == FrameKind::dictionary) {
+      dictionary = DictionaryPlace{f.dictionary, log.segment(), 0, log.offset() + length, h.length};
+    }
     length += frame_header_size + f.length;
   }
 
@@ -59,6 +67,8 @@ Result<Lsn> Account::Impl::commit(Batch::Impl& batch) {
 
   if (rewriting_) rewriting_->touched.insert(batch.used_bodies.begin(), batch.used_bodies.end());
   for (const BodyPlace& b : bodies) bodies_->put(b);
+  if (dictionary) bodies_->dictionaries()->put(*dictionary);
+  small_bodies_ += small;
   const AccountState::Touched touched = state_.merge(std::move(batch.layer));
   if (tree_ && !touched.empty()) tree_ = std::make_shared<MailboxTree>(state_.tree_after(*tree_, touched));
   return lsn;
@@ -178,6 +188,8 @@ Batch Account::begin() { return Batch(std::make_unique<Batch::Impl>(*impl_)); }
 Result<Lsn> Account::commit(Batch batch) { return impl_->commit(*batch.impl_); }
 Result<void> Account::raise_epoch(Epoch e) { return impl_->raise_epoch(e); }
 Result<void> Account::jump(Lsn above, bool uids) { return impl_->jump(above, uids); }
+bool Account::wants_dictionary() const { return impl_->wants_dictionary(); }
+Result<void> Account::train_dictionary() { return impl_->train(); }
 BodyWriter Account::new_body() { return BodyWriter(std::make_unique<BodyWriter::Impl>(impl_->spool())); }
 
 Lsn Account::appended() const { return impl_->writer().appended(); }

@@ -34,6 +34,8 @@ struct OpenOptions {
   // How far back VANISHED (EARLIER) is exact: ranges of expunged UIDs kept for a mailbox, 16 bytes each (up to a
   // quarter more). At least 16.
   size_t tombstone_ranges = 16384;
+  // 1: stays readable by builds that know nothing else; an account with a segment of 2 goes on with that.
+  uint32_t format = 2;
 };
 
 // What opening had to do. Corruption never stops the rest of the account (design 4).
@@ -91,6 +93,12 @@ class Account {
   Result<BodyReader> open_body(const Sha256& name) const;
   // Where a body lies that could not be read since the account was opened; has_body() says no until it is added again.
   std::optional<std::string> damaged_body(const Sha256& name) const;
+
+  // --- a dictionary for small messages (docs/storage-format.md)
+  bool wants_dictionary() const;  // any thread: train_dictionary() would have something to do
+  // Any thread, up to half a second of CPU; what it makes is written by the next commit or checkpoint. Fails only where
+  // the store cannot be read, and then changes nothing.
+  Result<void> train_dictionary();
 
   // How many frames opening would have to read if the process ended now.
   uint64_t tail() const;

@@ -12,11 +12,12 @@ namespace storage {
 Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base) {
   Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
   if (!file && file.error().code == Errc::not_found) return false;
-  if (!file && file.error().code != Errc::corrupt) return file.error();
+  if (!file && file.error().code != Errc::corrupt) return file.error();  // also: of a later version
   Result<bool> fits = file ? fits_log(*file, segments, base) : Result<bool>(false);
   if (!fits) return fits.error();
   if (!*fits) {
     if (options_.read_only) return false;
+    if (Result<void> r = refuse_later_versions(segments); !r) return r.error();
     // One that is newer than its log (a backup restored) must not come to fit once the log has grown again.
     if (Result<void> r = env_.remove(snapshot_path()); !r) return r.error();
     if (Result<void> r = env_.sync_directory(directory_); !r) return r.error();
@@ -28,8 +29,19 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   state_.restore(std::move(d.subscriptions), std::move(d.annotations), std::move(d.validities), d.next_key, d.epoch);
   for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
   state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
-  bodies_->set_base([this, section = d.bodies, names = d.segments] { return load_bodies(section, names); });
+  bodies_->set_base([this] { return load_bodies(); });
+  for (const DictionaryPlace& p : d.dictionaries) bodies_->dictionaries()->put(p);
+  small_bodies_ = d.small_bodies;
   return true;
+}
+
+// What a later build wrote is not touched, index.snap included.
+Result<void> Account::Impl::refuse_later_versions(const std::vector<SegmentName>& segments) {
+  LogScan scan(env_, files_.directory(), segments, true);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (Result<void> r = scan.check_features(s); !r) return r;
+  }
+  return {};
 }
 
 Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base) {
@@ -68,6 +80,9 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
   Result<size_t> n = (*log)->read_at(0, bytes);
   if (!n) return n.error();
   std::optional<SegmentHeader> header = SegmentHeader::decode({bytes, *n});
+  if (header && (header->incompatible & ~known_incompatible)) {
+    return Failure(Errc::unsupported, "log of a later version", tail->text());
+  }
   if (!header || header->salt != h.tail_salt || header->account != h.account || *size < h.tail_offset) {
     report_.damage.clear();
     return false;
@@ -81,7 +96,7 @@ std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, 
   if (file) {
     Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
     if (section) {
-      Result<std::shared_ptr<const MailboxState>> box = MailboxSection::decode(*section, key);
+      Result<std::shared_ptr<const MailboxState>> box = MailboxSection::decode(*section, key, file->header().format);
       if (box) return *box;
     }
   }
@@ -97,17 +112,19 @@ std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, 
   return rescued_->mailbox(key);
 }
 
-Result<std::vector<BodyPlace>> Account::Impl::load_bodies(const SectionRef& section,
-                                                          std::span<const SegmentName> segments) {
+Result<BodyTable> Account::Impl::load_bodies() {
   Result<SnapshotFile> file = SnapshotFile::open(env_, snapshot_path());
   if (file) {
-    Result<std::shared_ptr<const Buffer>> bytes = file->section(section);
-    if (bytes) return decode_bodies((*bytes)->bytes(), segments);
+    if (Result<BodyTable> table = file->bodies()) return table;
   }
   AccountState state;
   BodyIndex bodies;
   if (Result<void> r = read_whole_log(state, bodies); !r) return r.error();
-  return bodies.all();
+  Result<std::vector<BodyPlace>> places = bodies.all();
+  if (!places) return places.error();
+  BodyTable table;
+  for (const BodyPlace& p : *places) table.add(p);
+  return table;
 }
 
 Result<void> Account::Impl::read_whole_log(AccountState& state, BodyIndex& bodies) {
@@ -138,24 +155,41 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
     at += bytes.size();
     return (*file)->write_at(start + ref.offset, bytes);
   };
-  Buffer bytes;
+  Buffer bytes, place_bytes;
+  std::optional<BodyEncoder> encoder;
+  if (format_ >= 2) encoder.emplace(place_bytes, *places);
+  auto put_mailbox = [&](std::span<const uint8_t> section, SectionRef& ref) -> Result<void> {
+    if (encoder) {
+      Result<void> r = MailboxSection::names(section, [&](const Sha256& name) { encoder->add(name); });
+      if (!r) return r;
+    }
+    return put(section, ref);
+  };
   for (auto& [key, slot] : d.slots) {
-    if (!slot.mailbox && old) {
-      // Never looked at since: its bytes are still right.
+    std::shared_ptr<const MailboxState> box = slot.mailbox;
+    if (!box && old) {
+      // Never looked at since: its bytes are still right, or what they say in another format.
       if (Result<std::shared_ptr<const Buffer>> section = old->section(slot.section)) {
-        if (Result<void> r = put((*section)->bytes(), slot.section); !r) return r;
-        continue;
+        const uint32_t format = old->header().format;
+        if (format == format_) {
+          if (Result<void> r = put_mailbox((*section)->bytes(), slot.section); !r) return r;
+          continue;
+        }
+        if (Result<std::shared_ptr<const MailboxState>> r = MailboxSection::decode(*section, key, format)) box = *r;
       }
     }
-    std::shared_ptr<const MailboxState> box = slot.mailbox ? slot.mailbox : load(key);
+    if (!box) box = load(key);
     if (!box) return Failure(Errc::unavailable, "a mailbox cannot be read from index.snap");
     bytes.clear();
-    MailboxSection::encode(bytes, *box);
-    if (Result<void> r = put(bytes.bytes(), slot.section); !r) return r;
+    MailboxSection::encode(bytes, *box, format_);
+    if (Result<void> r = put_mailbox(bytes.bytes(), slot.section); !r) return r;
   }
-  bytes.clear();
-  encode_bodies(bytes, *places);
-  if (Result<void> r = put(bytes.bytes(), d.bodies); !r) return r;
+  if (encoder) {
+    encoder->finish();
+  } else {
+    encode_places(place_bytes, *places);
+  }
+  if (Result<void> r = put(place_bytes.bytes(), d.bodies); !r) return r;
 
   directory.clear();
   d.encode(directory);

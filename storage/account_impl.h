@@ -1,13 +1,16 @@
 // What is behind Account and Batch. Private to storage; owner thread unless a member says otherwise.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 #include <unordered_map>
 
 #include "storage/account.h"
 #include "storage/body_impl.h"
 #include "storage/body_index.h"
+#include "storage/letter.h"
 #include "storage/log_scan.h"
 #include "storage/log_writer.h"
 #include "storage/snapshot_file.h"
@@ -104,6 +107,10 @@ class Account::Impl {
   std::map<SegmentKey, std::pair<Lsn, uint64_t>>& surveyed() { return surveyed_; }
   uint64_t next_token() { return ++token_; }
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
+  uint32_t format() const { return format_; }
+  bool wants_dictionary() const;
+  Result<void> train();              // any thread
+  Result<void> commit_dictionary();  // what train() made, if anything
 
  private:
   Result<void> check_bodies(const Batch::Impl& batch);
@@ -114,12 +121,13 @@ class Account::Impl {
   Result<void> mend(LogScan& scan);
   Result<void> make_durable(const LogScan& scan);
   Result<void> resume(const LogScan& scan);
+  void find_dictionaries();
+  Result<void> refuse_later_versions(const std::vector<SegmentName>& segments);
   Result<bool> use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<std::vector<BodyPlace>> places_of(const SnapshotDraft& draft);
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
-  // Any thread. `segments`: those that index.snap names.
-  Result<std::vector<BodyPlace>> load_bodies(const SectionRef& section, std::span<const SegmentName> segments);
+  Result<BodyTable> load_bodies();  // any thread
   // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
   Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
   std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }
@@ -133,6 +141,12 @@ class Account::Impl {
   AccountId account_{};
   OpenReport report_;
   Epoch epoch_;
+  uint32_t format_ = 1;  // of what is written from now on
+  std::mutex trained_mutex_;
+  std::vector<uint8_t> trained_;           // a dictionary that waits for the next commit
+  std::atomic<bool> tried_{false};         // once an open account
+  std::atomic<uint64_t> small_bodies_{0};  // without a dictionary; about
+
   AccountState state_;
   std::shared_ptr<BodyIndex> bodies_ = std::make_shared<BodyIndex>();
   uint64_t token_ = 0;
@@ -181,7 +195,21 @@ class Batch::Impl {
     uint32_t crc;                              // of its payload
     std::unique_ptr<PreparedBody::Impl> body;  // whose stored blocks follow what is in `bytes`
     Sha256 name{};                             // of a body
+    uint8_t version = frame_version;
+    bool without_dictionary = false;  // a small body
+    uint32_t dictionary = 0;          // the number of this one
   };
+
+  // --- format 2 (batch_letters.cpp): a body waits for what comes next, so that both can be one frame; messages of one
+  // mailbox that come without one share a frame.
+  // Writes what waits; before anything else is written, and before the batch is.
+  void end_letter() { put_letter(Letter::Part::none, {}); }
+  void end_list() { list_.reset(); }
+  bool waiting(const Sha256& name) const { return letter && letter->head.name == name; }
+  Result<void> put_message(record::Message m);
+  Result<void> put_link(record::BodyLink l);
+  void put_letter(Letter::Part part, std::span<const uint8_t> record);
+  void put_dictionary(uint32_t id, std::span<const uint8_t> bytes);
 
   // Writes the frame and applies it: the same as replay does.
   Result<void> put(record::Op op);
@@ -201,10 +229,20 @@ class Batch::Impl {
   std::shared_ptr<BufferPool> buffers;
   Buffer bytes;
   std::vector<Frame> frames;
-  std::map<Sha256, size_t> new_bodies;
-  std::vector<Sha256> used_bodies;  // that its messages refer to
+  std::set<Sha256> new_bodies;
+  std::vector<Sha256> used_bodies;             // that its messages refer to
+  std::unique_ptr<PreparedBody::Impl> letter;  // waits
   std::map<MailboxKey, ModSeq> numbers;
   uint64_t spooled = 0;
+
+ private:
+  // The last frame, while more messages may join it.
+  struct List {
+    MailboxKey mailbox;
+    Uid last;
+    uint32_t messages;
+  };
+  std::optional<List> list_;
 };
 
 }  // namespace storage

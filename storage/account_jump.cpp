@@ -54,6 +54,7 @@ Result<void> Account::Impl::jump(Lsn above, bool uids) {
 }
 
 Result<void> Account::Impl::commit_sealed(Batch::Impl& batch, Lsn above) {
+  batch.end_letter();
   const Lsn end = writer().appended();
   const SegmentName name{end.next(), Lsn(above.value + batch.frames.size()), 1};
   SegmentHeader header;
@@ -61,6 +62,7 @@ Result<void> Account::Impl::commit_sealed(Batch::Impl& batch, Lsn above) {
   header.last = name.last;
   header.generation = name.generation;
   header.account = account_;
+  if (format_ >= 2) header.incompatible |= feature_format_2;
   Result<std::unique_ptr<SegmentWriter>> made = SegmentWriter::create(env_, files_.directory(), header);
   if (!made) return made.error();
   SegmentWriter& segment = **made;
@@ -68,6 +70,7 @@ Result<void> Account::Impl::commit_sealed(Batch::Impl& batch, Lsn above) {
   auto write = [&]() -> Result<void> {
     for (const Batch::Impl::Frame& f : batch.frames) {
       FrameHeader h;
+      h.version = f.version;
       h.kind = f.kind;
       h.length = static_cast<uint32_t>(f.length);
       h.lsn = lsn = lsn.next();

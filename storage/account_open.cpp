@@ -16,7 +16,8 @@ Result<void> Account::Impl::open() {
   Result<LogListing> log = list_log(env_, directory_ / "log");
   if (!log && log.error().code != Errc::not_found) return log.error();
   bool none = !log || log->in_force.empty();
-  if (log && !options_.read_only) {
+  if (log && !options_.read_only && !(log->unfinished.empty() && log->taken_back.empty())) {
+    if (Result<void> r = refuse_later_versions(log->in_force); !r) return r;
     if (Result<void> r = tidy(*log); !r) return r;
   }
   if (!none) {
@@ -52,8 +53,10 @@ Result<void> Account::Impl::tidy(const LogListing& log) {
 
 Result<void> Account::Impl::create() {
   if (Result<void> r = env_.make_directory(directory_ / "log"); !r) return r;
+  find_dictionaries();
   env_.random(account_);
-  writer_.emplace(files_, account_, options_.segment_bytes);
+  format_ = std::clamp<uint32_t>(options_.format, 1, newest_format);
+  writer_.emplace(files_, account_, options_.segment_bytes, format_);
   writer().resume({}, nullptr, 0, 0, Lsn(0), Lsn(0));
   if (Result<void> r = writer().roll_if_full(); !r) return r;
   Result<std::shared_ptr<File>> file = files_.open(Lsn(1), 0);
@@ -71,6 +74,7 @@ Result<void> Account::Impl::create() {
 
 Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
   SnapshotBase base;
+  find_dictionaries();
   Result<bool> have = use_snapshot(segments, base);
   if (!have) return have.error();
   std::optional<LogScan> scan;
@@ -85,6 +89,8 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     state_ = AccountState();
     state_.set_tombstone_ranges(options_.tombstone_ranges);
     bodies_ = std::make_shared<BodyIndex>();
+    find_dictionaries();
+    small_bodies_ = 0;
     snapshot_failed_ = false;
     scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;
@@ -106,6 +112,7 @@ Result<void> Account::Impl::replay(LogScan& scan, LogPosition from, Lsn expected
   if (Result<void> r = scan.run(from, expected, synced, std::ref(replayer)); !r) return r;
   report_.damage.insert(report_.damage.end(), scan.damage().begin(), scan.damage().end());
   report_.damage.insert(report_.damage.end(), replayer.damage().begin(), replayer.damage().end());
+  small_bodies_ += replayer.small_bodies();
   if (replayer.changes() == 0) checkpoint_ = Lsn(scan.next().value - 1);
   return {};
 }
@@ -114,7 +121,8 @@ Result<void> Account::Impl::replay(LogScan& scan, LogPosition from, Lsn expected
 Result<void> Account::Impl::mend(LogScan& scan) {
   LogPosition end = scan.end();
   if (scan.torn_header() && scan.torn_header()->first <= end.segment) {
-    const auto& [segment, header] = *scan.torn_header();
+    auto [segment, header] = *scan.torn_header();
+    if (scan.format() >= 2) header.incompatible |= feature_format_2;
     Result<std::unique_ptr<File>> file =
         env_.open(files_.directory() / scan.segments()[segment].text(), Env::Mode::write);
     if (!file) return file.error();
@@ -165,12 +173,16 @@ Result<void> Account::Impl::resume(const LogScan& scan) {
   size_t kept = scan.torn() ? end.segment + (keep ? 1 : 0) : scan.segments().size();
   for (size_t s = 0; s < kept; ++s) files_.add(scan.segments()[s]);
   Lsn last(scan.next().value - 1);
-  writer_.emplace(files_, account_, options_.segment_bytes);
+  format_ = std::max(std::clamp<uint32_t>(options_.format, 1, newest_format), scan.format());
+  writer_.emplace(files_, account_, options_.segment_bytes, format_);
   SegmentName name;
   std::shared_ptr<File> file;
   uint64_t salt = 0;
   // Goes on in the last segment if that is one of ours and whole; else the next write starts another.
-  if (keep && end.segment + 1 == kept && scan.end_header() && scan.segments()[end.segment].generation == 0) {
+  bool whole = keep && end.segment + 1 == kept && scan.end_header() && !scan.end_mended();
+  // Of the older format, and what is written now is not for it: a new segment begins, in its place if it is empty.
+  bool older = whole && scan.end_header()->format() < format_ && !options_.read_only;
+  if (keep && end.segment + 1 == kept && scan.end_header() && scan.segments()[end.segment].generation == 0 && !older) {
     name = scan.segments()[end.segment];
     salt = scan.end_header()->salt;
     if (!options_.read_only && !scan.end_mended()) {
@@ -181,7 +193,7 @@ Result<void> Account::Impl::resume(const LogScan& scan) {
     }
   }
   // A last segment that cannot be read keeps its name: the next one needs another.
-  if (!file && kept > 0 && scan.segments()[kept - 1].first == last.next()) last = last.next();
+  if (!file && !older && kept > 0 && scan.segments()[kept - 1].first == last.next()) last = last.next();
   Lsn durable = options_.read_only ? std::min(scan.synced(), last) : last;
   writer().resume(name, std::move(file), end.offset, salt, last, durable);
   return {};

@@ -48,6 +48,12 @@ Result<void> Batch::Impl::put_unapplied(const record::Op& op) {
 }
 
 Result<void> Batch::Impl::put(record::Op op) {
+  if (account.format() >= 2) {
+    if (auto* m = std::get_if<record::Message>(&op)) return put_message(std::move(*m));
+    if (auto* l = std::get_if<record::BodyLink>(&op); l && waiting(l->body)) return put_link(*l);
+    end_letter();
+    end_list();
+  }
   const size_t at = bytes.size();
   if (Result<void> r = put_unapplied(op); !r) return r;
   if (std::optional<std::string> wrong = layer.apply(token, std::move(op))) {
@@ -59,6 +65,15 @@ Result<void> Batch::Impl::put(record::Op op) {
 }
 
 Result<void> Batch::Impl::put_body(std::unique_ptr<PreparedBody::Impl> body) {
+  new_bodies.insert(body->head.name);
+  if (account.format() >= 2) {
+    end_letter();
+    if (body->small()) {
+      letter = std::move(body);
+      return {};
+    }
+    end_list();
+  }
   size_t at = bytes.size();
   Frame f{FrameKind::body, at, 0, 0, nullptr, body->head.name};
   BodyHead& head = body->head;
@@ -82,7 +97,6 @@ Result<void> Batch::Impl::put_body(std::unique_ptr<PreparedBody::Impl> body) {
     spooled += stored;
     f.body = std::move(body);
   }
-  new_bodies[f.name] = frames.size();
   frames.push_back(std::move(f));
   return {};
 }
@@ -113,8 +127,10 @@ Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;
 Batch::~Batch() = default;
 
-bool Batch::empty() const { return impl_->frames.empty(); }
-size_t Batch::bytes() const { return impl_->bytes.size() + static_cast<size_t>(impl_->spooled); }
+bool Batch::empty() const { return impl_->frames.empty() && !impl_->letter; }
+size_t Batch::bytes() const {
+  return impl_->bytes.size() + static_cast<size_t>(impl_->spooled) + (impl_->letter ? impl_->letter->raw.size() : 0);
+}
 
 Result<MailboxKey> Batch::create_mailbox(const MailboxInfo& info) {
   AccountState& state = impl_->layer;

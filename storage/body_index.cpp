@@ -3,11 +3,48 @@
 #include <algorithm>
 
 namespace storage {
-namespace {
 
-bool before(const BodyPlace& p, const Sha256& name) { return p.name < name; }
+size_t BodyTable::slot(const Sha256& name) const {
+  uint64_t h = load_le<uint64_t>(name.data());  // of a hash any part is one
+  for (size_t at = h & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at] == 0 || places_[slots_[at] - 1].name == name) return at;
+  }
+}
 
-}  // namespace
+void BodyTable::grow(size_t slots) {
+  slots_.assign(slots, 0);
+  for (uint32_t i = 0; i < places_.size(); ++i) slots_[slot(places_[i].name)] = i + 1;
+}
+
+void BodyTable::reserve(size_t n) {
+  places_.reserve(n);
+  size_t slots = 16;
+  while (slots < 2 * n) slots *= 2;
+  if (slots > slots_.size()) grow(slots);
+}
+
+bool BodyTable::add(const BodyPlace& place) {
+  if (2 * (places_.size() + 1) > slots_.size()) grow(std::max<size_t>(16, 2 * slots_.size()));
+  size_t at = slot(place.name);
+  if (slots_[at] != 0) return false;
+  places_.push_back(place);
+  slots_[at] = static_cast<uint32_t>(places_.size());
+  return true;
+}
+
+void BodyTable::set_generations(const std::map<Lsn, uint32_t>& by_first) {
+  auto last = by_first.end();
+  for (BodyPlace& p : places_) {
+    if (last == by_first.end() || last->first != p.segment) last = by_first.find(p.segment);
+    p.generation = last == by_first.end() ? 0 : last->second;
+  }
+}
+
+BodyPlace* BodyTable::find(const Sha256& name) {
+  if (slots_.empty()) return nullptr;
+  uint32_t i = slots_[slot(name)];
+  return i == 0 ? nullptr : &places_[i - 1];
+}
 
 void BodyIndex::set_base(Loader load) {
   std::lock_guard lock(mutex_);
@@ -16,7 +53,7 @@ void BodyIndex::set_base(Loader load) {
 
 Result<void> BodyIndex::load() {
   if (!load_) return {};
-  Result<std::vector<BodyPlace>> base = load_();
+  Result<BodyTable> base = load_();
   if (!base) return base.error();
   base_ = std::move(*base);
   load_ = nullptr;
@@ -31,8 +68,8 @@ void BodyIndex::put(const BodyPlace& place) {
 
 BodyPlace* BodyIndex::entry(const Sha256& name) {
   if (auto it = changed_.find(name); it != changed_.end()) return it->second.segment ? &it->second : nullptr;
-  auto it = std::lower_bound(base_.begin(), base_.end(), name, before);
-  return it == base_.end() || it->name != name || !it->segment ? nullptr : &*it;
+  BodyPlace* place = base_.find(name);
+  return place && place->segment ? place : nullptr;
 }
 
 void BodyIndex::drop(const BodyPlace& place) {
@@ -75,7 +112,7 @@ Result<std::vector<BodyPlace>> BodyIndex::all() {
   std::lock_guard lock(mutex_);
   if (Result<void> r = load(); !r) return r.error();
   std::vector<BodyPlace> places;
-  for (const BodyPlace& p : base_) {
+  for (const BodyPlace& p : base_.places()) {
     if (p.segment && changed_.count(p.name) == 0) places.push_back(p);
   }
   for (const auto& [name, p] : changed_) {
@@ -93,11 +130,12 @@ Result<size_t> BodyIndex::part(size_t from, size_t at_most, std::vector<BodyPlac
       if (p.segment) out.push_back(p);
     }
   }
-  size_t to = std::min(base_.size(), from + at_most);
+  const std::vector<BodyPlace>& base = base_.places();
+  size_t to = std::min(base.size(), from + at_most);
   for (size_t i = from; i < to; ++i) {
-    if (base_[i].segment && changed_.count(base_[i].name) == 0) out.push_back(base_[i]);
+    if (base[i].segment && changed_.count(base[i].name) == 0) out.push_back(base[i]);
   }
-  return to < base_.size() ? to : 0;
+  return to < base.size() ? to : 0;
 }
 
 std::vector<BodyPlace> BodyIndex::condemn(std::span<const BodyPlace> places) {
@@ -142,6 +180,7 @@ void BodyIndex::move(std::span<const Moved> moved, Lsn segment, uint32_t generat
     there->segment = segment;
     there->generation = generation;
     there->offset = m.to;
+    there->length = m.length;
   }
 }
 

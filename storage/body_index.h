@@ -2,12 +2,15 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "storage/dictionary.h"
 #include "storage/types.h"
 
 namespace storage {
@@ -24,9 +27,26 @@ inline bool same_place(const BodyPlace& a, const BodyPlace& b) {
   return a.segment == b.segment && a.generation == b.generation && a.offset == b.offset;
 }
 
+// Places by name, in the order in which they were added: 4 bytes each beside the place itself.
+class BodyTable {
+ public:
+  void reserve(size_t n);
+  // False: the name is there already, and stays as it is.
+  bool add(const BodyPlace& place);
+  BodyPlace* find(const Sha256& name);  // its name must stay
+  const std::vector<BodyPlace>& places() const { return places_; }
+  void set_generations(const std::map<Lsn, uint32_t>& by_first);  // of the segments that the places are in
+
+ private:
+  size_t slot(const Sha256& name) const;  // where it is, or belongs
+  void grow(size_t slots);
+  std::vector<BodyPlace> places_;
+  std::vector<uint32_t> slots_;  // index + 1, or 0; a power of two, at most half full
+};
+
 class BodyIndex {
  public:
-  using Loader = std::function<Result<std::vector<BodyPlace>>()>;  // sorted by name
+  using Loader = std::function<Result<BodyTable>()>;
 
   void set_base(Loader load);
   void put(const BodyPlace& place);
@@ -38,6 +58,8 @@ class BodyIndex {
   std::optional<BodyPlace> dropped(const Sha256& name);  // where it lies
   Result<std::optional<BodyPlace>> find(const Sha256& name);
   Result<std::vector<BodyPlace>> all();  // sorted by name
+  // What some of the bodies need to be read.
+  const std::shared_ptr<Dictionaries>& dictionaries() const { return dictionaries_; }
 
   // --- rewriting (storage/rewrite.h)
   // Some of all(), not sorted, so that nobody waits for long: those of index.snap from number `from` on, and (with the
@@ -51,7 +73,8 @@ class BodyIndex {
   void forget_condemned(Lsn segment, uint32_t generation);  // their file is gone
   struct Moved {
     BodyPlace from;
-    uint64_t to = 0;  // offset in the new segment
+    uint64_t to = 0;      // offset in the new segment
+    uint32_t length = 0;  // of the payload there
   };
   void move(std::span<const Moved> moved, Lsn segment, uint32_t generation);  // those that are still where they were
 
@@ -66,9 +89,10 @@ class BodyIndex {
   Result<void> load();
   BodyPlace* entry(const Sha256& name);  // loaded; null: none
 
+  const std::shared_ptr<Dictionaries> dictionaries_ = std::make_shared<Dictionaries>();
   std::mutex mutex_;
-  Loader load_;                  // empty once done
-  std::vector<BodyPlace> base_;  // sorted
+  Loader load_;  // empty once done
+  BodyTable base_;
   std::unordered_map<Sha256, BodyPlace, Hash> changed_, condemned_, dropped_, suspected_;
 };
 

@@ -6,38 +6,46 @@
 #include "storage/frame.h"
 
 namespace storage {
+namespace {
+
+constexpr size_t first_read = 4096;  // most letters, and the head of any message below 100 MiB
+
+}  // namespace
 
 Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace& place,
-                                    std::shared_ptr<BodyIndex> index) {
+                                    std::shared_ptr<BodyIndex> index,
+                                    std::shared_ptr<const Dictionaries> dictionaries) {
   StoredBody body;
   body.file_ = std::move(file);
+  body.dictionaries_ = dictionaries || !index ? std::move(dictionaries) : index->dictionaries();
   body.index_ = std::move(index);
   body.place_ = place;
-  uint64_t at = place.offset + frame_header_size;
   Buffer bytes;
-  bytes.resize(std::min<size_t>(place.length, 4096));  // the head of any message below 100 MiB
   body.head_.name = place.name;
-  Result<size_t> n = body.file_->read_at(at, {bytes.data(), bytes.size()});
+  bytes.resize(frame_header_size + std::min<size_t>(place.length, first_read));
+  Result<size_t> n = body.file_->read_at(place.offset, {bytes.data(), bytes.size()});
   if (!n) return body.unreadable(n.error());
   bytes.resize(*n);
-  size_t head = BodyHead::length(bytes.bytes());
-  if (head > bytes.size()) {
-    bytes.resize(head);
-    n = body.file_->read_at(at, {bytes.data(), bytes.size()});
-    if (!n) return body.unreadable(n.error());
-    bytes.resize(*n);
+  Result<void> opened;
+  std::optional<FrameHeader> header;
+  if (*n >= frame_header_size) {
+    header = FrameHeader::decode(bytes.bytes(), load_le<uint64_t>(bytes.data()) ^ frame_magic(0));
   }
-  Result<BodyHead> decoded = BodyHead::decode(bytes.bytes());
-  if (decoded && decoded->name != place.name) decoded = Failure(Errc::corrupt, "another body than was looked for");
-  if (!decoded) {
-    return body.unreadable(decoded.error());
+  if (header && header->kind == FrameKind::body && header->version == letter_version) {
+    // Of a letter nothing is given out before its whole frame has been checked.
+    size_t have = bytes.size();
+    if (header->length == place.length && have < frame_header_size + place.length) {
+      bytes.resize(frame_header_size + place.length);
+      n = body.file_->read_at(place.offset + have, {bytes.data() + have, bytes.size() - have});
+      if (!n) return body.unreadable(n.error());
+      bytes.resize(have + *n);
+    }
+    opened = body.open_letter(*header, std::move(bytes));
+  } else {
+    opened = body.open_blocks(place.offset + frame_header_size, place.length, std::move(bytes));
   }
-  body.head_ = std::move(*decoded);
-  at += head;
-  for (const BodyBlock& b : body.head_.blocks) {
-    body.block_at_.push_back(at);
-    at += b.stored;
-  }
+  if (opened && body.head_.name != place.name) opened = Failure(Errc::corrupt, "another body than was looked for");
+  if (!opened) return body.unreadable(opened.error());
   return body;
 }
 
@@ -56,8 +64,64 @@ Result<size_t> StoredBody::read_stored(size_t block) {
   return n;
 }
 
+Result<void> StoredBody::open_letter(const FrameHeader& header, Buffer bytes) {
+  if (bytes.size() != frame_header_size + size_t{header.length} ||
+      crc32c(bytes.bytes(frame_header_size, header.length)) != header.payload_crc) {
+    return Failure(Errc::corrupt, "checksum of a body");
+  }
+  Result<Letter> letter = Letter::decode(bytes.bytes(frame_header_size, header.length));
+  if (!letter) return letter.error();
+  letter->record = {};
+  head_.name = letter->name;
+  head_.size = letter->size;
+  head_.dictionary = letter->dictionary;
+  letter_ = *letter;
+  if (letter->dictionary != 0) {
+    // Now: a reader may outlive the account that knows where it is.
+    if (!dictionaries_) return Failure(Errc::corrupt, "body with a dictionary that is not at hand");
+    Result<std::shared_ptr<const Dictionary>> got = dictionaries_->get(letter->dictionary);
+    if (!got) return got.error();
+    dictionary_ = std::move(*got);
+  }
+  dictionaries_.reset();
+  stored_ = std::move(bytes);
+  return {};
+}
+
+Result<void> StoredBody::open_blocks(uint64_t at, uint32_t length, Buffer bytes) {
+  auto payload = [&] { return bytes.bytes().subspan(std::min(bytes.size(), frame_header_size)); };
+  size_t head = BodyHead::length(payload());
+  if (head > payload().size() && head <= length) {
+    bytes.resize(frame_header_size + head);
+    Result<size_t> n = file_->read_at(at, {bytes.data() + frame_header_size, head});
+    if (!n) return n.error();
+    bytes.resize(frame_header_size + *n);
+  }
+  Result<BodyHead> decoded = BodyHead::decode(payload());
+  if (!decoded) return decoded.error();
+  head_ = std::move(*decoded);
+  at += head;
+  for (const BodyBlock& b : head_.blocks) {
+    block_at_.push_back(at);
+    at += b.stored;
+  }
+  return {};
+}
+
+Result<void> StoredBody::load_letter() {
+  raw_.resize(static_cast<size_t>(head_.size));
+  return decompress_letter(*letter_, {stored_.data() + frame_header_size, stored_.size() - frame_header_size},
+                           dictionary_.get(), {raw_.data(), raw_.size()});
+}
+
 Result<void> StoredBody::load(size_t block) {
   if (block == loaded_) return {};
+  if (letter_) {
+    loaded_ = SIZE_MAX;
+    if (Result<void> r = load_letter(); !r) return unreadable(r.error());
+    loaded_ = block;
+    return {};
+  }
   Result<size_t> n = read_stored(block);
   if (!n) return n.error();
   raw_.resize(head_.raw_size(block));

@@ -23,6 +23,8 @@ class Check {
  private:
   Result<void> batch(std::span<const LogFrame> frames);
   Result<void> body(const LogFrame& frame);
+  Result<void> body_at(const BodyPlace& place);
+  Result<void> bodies_that_waited();
   Result<void> references();
   Result<void> snapshot();
   Result<void> replaced_and_pinned(const LogListing& listing);
@@ -41,40 +43,65 @@ class Check {
   BodyIndex bodies_;
   Replayer replayer_{state_, bodies_, 1};
   uint64_t done_ = 0, total_ = 0, all_bytes_ = 0, doubled_bytes_ = 0;
+  std::vector<std::pair<BodyPlace, uint32_t>> later_;             // bodies whose dictionary has not been met, and that
+  std::map<uint32_t, uint64_t> unread_;                           // bodies, by the dictionary that is not there
   std::map<Sha256, uint64_t> body_bytes_;                         // good ones
   std::map<std::pair<MailboxKey, Uid>, uint64_t> message_bytes_;  // the frame that made it
   Buffer piece_;
 };
 
 Result<void> Check::body(const LogFrame& f) {
-  Result<BodyHead> head = BodyHead::decode(f.payload);
+  Result<BodyFrame> head = read_body_frame(f.header, f.payload);
   if (!head) return {};  // the replayer reports it
-  std::string where = "segment " + std::to_string(f.segment.value) + " at " + std::to_string(f.offset);
+  const BodyPlace place{head->name, f.segment, f.generation, f.offset, f.header.length};
+  if (head->dictionary != 0 && !bodies_.dictionaries()->get(head->dictionary)) {
+    later_.push_back({place, head->dictionary});
+    return {};
+  }
+  return body_at(place);
+}
+
+// Where a segment was rewritten, letters may need a dictionary that lies behind them.
+Result<void> Check::bodies_that_waited() {
+  for (const auto& [place, dictionary] : later_) {
+    Result<std::shared_ptr<const Dictionary>> got = bodies_.dictionaries()->get(dictionary);
+    if (!got && got.error().code != Errc::corrupt) return got.error();
+    if (!got) {
+      ++unread_[dictionary];
+    } else if (Result<void> r = body_at(place); !r) {
+      return r;
+    }
+  }
+  return {};
+}
+
+Result<void> Check::body_at(const BodyPlace& place) {
+  std::string where = "segment " + std::to_string(place.segment.value) + " at " + std::to_string(place.offset);
   std::string repair =
       "--repair takes it out and fetches the bytes from the source or an older copy (--from DIRECTORY)";
-  Result<std::shared_ptr<File>> file = files_.open(f.segment, f.generation);
+  Result<std::shared_ptr<File>> file = files_.open(place.segment, place.generation);
   if (!file) return file.error();
-  Result<StoredBody> reader =
-      StoredBody::open(*file, {head->name, f.segment, f.generation, f.offset, f.header.length}, nullptr);
-  if (!reader) return reader.error().code == Errc::corrupt ? Result<void>() : reader.error();
+  Result<StoredBody> reader = StoredBody::open(*file, place, nullptr, bodies_.dictionaries());
+  if (!reader && reader.error().code != Errc::corrupt) return reader.error();
+  if (!reader) return {};
   Sha256Hasher hasher;
   piece_.resize(body_block_size);
-  for (uint64_t at = 0; at < head->size;) {
+  for (uint64_t at = 0; at < reader->size();) {
     Result<size_t> n = reader->read(at, {piece_.data(), piece_.size()});
     if (!n && n.error().code != Errc::corrupt) return n.error();
     if (!n || *n == 0) {
-      problem("body " + to_hex(head->name) + " does not decompress", where, repair);
+      problem("body " + to_hex(place.name) + " does not decompress", where, repair);
       return {};
     }
     hasher.update(piece_.bytes(0, *n));
     at += *n;
   }
-  if (hasher.finish() != head->name) {
-    problem("body " + to_hex(head->name) + " is not the bytes that it is named after", where, repair);
+  if (hasher.finish() != place.name) {
+    problem("body " + to_hex(place.name) + " is not the bytes that it is named after", where, repair);
     return {};
   }
-  if (auto it = body_bytes_.find(head->name); it != body_bytes_.end()) doubled_bytes_ += it->second;
-  body_bytes_[head->name] = frame_header_size + f.header.length;
+  if (auto it = body_bytes_.find(place.name); it != body_bytes_.end()) doubled_bytes_ += it->second;
+  body_bytes_[place.name] = frame_header_size + place.length;
   return {};
 }
 
@@ -83,13 +110,13 @@ Result<void> Check::batch(std::span<const LogFrame> frames) {
     uint64_t bytes = frame_header_size + f.header.length;
     all_bytes_ += bytes;
     done_ += bytes;
-    if (f.header.kind == FrameKind::body) {
+    if (f.header.kind == FrameKind::body && !f.damaged) {
       if (Result<void> r = body(f); !r) return r;
-    } else if (f.header.kind == FrameKind::message) {
-      Result<record::Op> op = record::decode(f.header, f.payload);
-      if (op && std::holds_alternative<record::Message>(*op)) {
-        const auto& m = std::get<record::Message>(*op);
-        message_bytes_[{m.mailbox, m.uid}] = bytes;
+    } else if (f.header.kind == FrameKind::message || f.header.kind == FrameKind::messages) {
+      Result<std::vector<record::Op>> ops = record::decode_all(f.header, f.payload);
+      for (size_t i = 0; ops && i < ops->size(); ++i) {
+        const auto& m = std::get<record::Message>((*ops)[i]);
+        message_bytes_[{m.mailbox, m.uid}] = bytes / ops->size();
       }
     }
   }
@@ -179,6 +206,7 @@ Result<CheckReport> Check::run() {
   if (!listing) return listing.error();
   const std::vector<SegmentName>* segments = &listing->in_force;
   if (segments->empty()) return Failure(Errc::not_found, "no such store");
+  bodies_.dictionaries()->set_files([this](Lsn first, uint32_t generation) { return files_.open(first, generation); });
   for (const SegmentName& s : *segments) {
     files_.add(s);
     Result<std::shared_ptr<File>> file = files_.open(s.first, s.generation);
@@ -190,6 +218,7 @@ Result<CheckReport> Check::run() {
   LogScan scan(files_.env(), files_.directory(), *segments, false);
   LogScan::OnBatch on_batch = [this](std::span<const LogFrame> frames) { return batch(frames); };
   if (Result<void> r = scan.run({}, Lsn(1), Lsn(0), on_batch); !r) return r.error();
+  if (Result<void> r = bodies_that_waited(); !r) return r.error();
   report_.frames = scan.frames();
   report_.end = Lsn(scan.next().value - 1);
   if (auto at = state_.annotations().find(restored_annotation); at != state_.annotations().end()) {
@@ -213,6 +242,11 @@ Result<CheckReport> Check::run() {
     problem("an interrupted write of a segment's header", segments->at(scan.torn_header()->first).text(),
             "none needed: it is written again when opened");
   }
+  for (const auto& [id, bodies] : unread_) {
+    problem("dictionary " + std::to_string(id) + " is missing or damaged: " + std::to_string(bodies) +
+                " messages cannot be read without it",
+            "log", "restore the segment that holds it from a backup, or fetch the messages again from their source");
+  }
   if (Result<void> r = references(); !r) return r.error();
   if (Result<void> r = snapshot(); !r) return r.error();
   if (Result<void> r = replaced_and_pinned(*listing); !r) return r.error();
@@ -233,13 +267,13 @@ Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::
   for (const auto& [key, slot] : file->directory().slots) {
     Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
     if (!section && section.error().code != Errc::corrupt) return section.error();
-    if (!section || !MailboxSection::decode(*section, key)) {
+    if (!section || !MailboxSection::decode(*section, key, file->header().format)) {
       return bad("index.snap: mailbox " + std::to_string(key.value));
     }
   }
-  Result<std::shared_ptr<const Buffer>> bodies = file->section(file->directory().bodies);
+  Result<BodyTable> bodies = file->bodies();
   if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
-  if (!bodies || !decode_bodies((*bodies)->bytes(), file->directory().segments)) return bad("index.snap: bodies");
+  if (!bodies) return bad("index.snap: bodies");
   return true;
 }
 

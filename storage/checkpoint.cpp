@@ -20,11 +20,13 @@ Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
   if (drafting_) return Failure(Errc::unavailable, "index.snap is being written");
   LogWriter& log = writer();
   if (rewriting_ && rewriting_->finish) rewriting_->finish();  // places of one generation only
+  if (Result<void> r = commit_dictionary(); !r) return r.error();
   if (log.appended() == checkpoint_ && !snapshot_failed_) return draft;
   if (Result<void> r = log.roll_if_full(); !r) return r.error();
   draft = std::make_unique<SnapshotDraft>();
   draft->lsn = log.appended();
   SnapshotHeader& h = draft->header;
+  h.format = format_;
   h.account = account_;
   h.lsn = draft->lsn;
   h.tail_segment = log.segment();
@@ -38,6 +40,8 @@ Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
   d.next_key = state_.next_key();
   d.epoch = std::max(state_.epoch(), epoch_);
   d.slots = state_.slots();
+  d.dictionaries = bodies_->dictionaries()->all();
+  d.small_bodies = small_bodies_;
   if (rewriting_) draft->condemned = rewriting_->condemned;
   drafting_ = true;
   return draft;

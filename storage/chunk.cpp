@@ -13,6 +13,12 @@ ColdStore::ColdStore(std::shared_ptr<const Buffer> packed, std::vector<uint32_t>
       // Added ones start a block of their own: a block is either unpacked as a whole or filled one by one.
       next_((packed_count_ + block_size - 1) / block_size * block_size) {}
 
+ColdStore::ColdStore(std::shared_ptr<const Buffer> packed, Packed parts)
+    : packed_(std::move(packed)),
+      parts_(std::move(parts)),
+      packed_count_(parts_->count),
+      next_((packed_count_ + block_size - 1) / block_size * block_size) {}
+
 ColdStore::~ColdStore() {
   for (std::atomic<Block*>& b : blocks_) delete b.load(std::memory_order_relaxed);
 }
@@ -27,20 +33,52 @@ std::optional<Sha256> ColdStore::body(uint32_t index) const {
   if (const Block* block = blocks_[index / block_size].load(std::memory_order_acquire)) {
     return (*block)[index % block_size].body;
   }
-  Reader in(packed_->bytes(offsets_[index], offsets_[index + 1] - offsets_[index]));
-  return record::decode_info(in).body;
+  if (!parts_) {
+    Reader in(packed_->bytes(offsets_[index], offsets_[index + 1] - offsets_[index]));
+    return record::decode_info(in).body;
+  }
+  const uint8_t* name = packed_name(index);
+  if (name == nullptr) return {};
+  Sha256 body;
+  std::copy_n(name, body.size(), body.begin());
+  return body;
 }
 
 ColdStore::Block* ColdStore::unpack(uint32_t block) const {
   auto made = std::make_unique<Block>();
   uint32_t from = block * block_size, to = std::min(from + block_size, packed_count_);
-  for (uint32_t i = from; i < to; ++i) {
+  if (parts_) unpack_parts(block, *made);
+  for (uint32_t i = from; i < to && !parts_; ++i) {
     Reader in(packed_->bytes(offsets_[i], offsets_[i + 1] - offsets_[i]));
     (*made)[i - from] = record::decode_info(in);
   }
   Block* expected = nullptr;
   if (blocks_[block].compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel)) return made.release();
   return expected;  // another thread was first
+}
+
+const uint8_t* ColdStore::packed_name(uint32_t index) const {
+  const Packed& p = *parts_;
+  if (p.all_bodies) return packed_->data() + p.names + size_t{index} * sizeof(Sha256);
+  if (p.bitmap == 0) return nullptr;
+  const uint8_t* bits = packed_->data() + p.bitmap;
+  if ((bits[index / 8] >> index % 8 & 1) == 0) return nullptr;
+  auto rank = static_cast<size_t>(__builtin_popcount(bits[index / 8] & ((1u << index % 8) - 1)));
+  for (uint32_t i = 0; i < index / 8; ++i) rank += static_cast<size_t>(__builtin_popcount(bits[i]));
+  return packed_->data() + p.names + rank * sizeof(Sha256);
+}
+
+void ColdStore::unpack_parts(uint32_t block, Block& out) const {
+  const Packed& p = *parts_;
+  Reader in(packed_->bytes(p.blocks[block], p.blocks[block + 1] - p.blocks[block]));
+  uint32_t from = block * block_size, to = std::min(from + block_size, packed_count_);
+  int64_t before = 0;
+  for (uint32_t i = from; i < to; ++i) {
+    MessageInfo& info = out[i - from];
+    info = record::decode_packed_info(in, before);
+    before = info.date.seconds;
+    if (const uint8_t* name = packed_name(i)) std::copy_n(name, sizeof(Sha256), info.body.emplace().begin());
+  }
 }
 
 uint32_t ColdStore::add(MessageInfo info) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/coding.h"
@@ -26,6 +27,15 @@ class ColdStore {
   ColdStore() = default;
   // `offsets`: where each packed part starts in `packed`, and one more for the end.
   ColdStore(std::shared_ptr<const Buffer> packed, std::vector<uint32_t> offsets);
+  // Format 2 of index.snap: where the parts of a chunk are in `packed`.
+  struct Packed {
+    uint32_t count = 0;
+    std::vector<uint32_t> blocks;  // of block_size messages each, and the end
+    uint32_t end = 0;
+    uint32_t names = 0, bitmap = 0;  // of the bodies; bitmap 0: none or all have one
+    bool all_bodies = false;
+  };
+  ColdStore(std::shared_ptr<const Buffer> packed, Packed parts);
   ~ColdStore();
   ColdStore(const ColdStore&) = delete;
   ColdStore& operator=(const ColdStore&) = delete;
@@ -41,9 +51,12 @@ class ColdStore {
  private:
   using Block = std::array<MessageInfo, block_size>;
   Block* unpack(uint32_t block) const;
+  void unpack_parts(uint32_t block, Block& out) const;
+  const uint8_t* packed_name(uint32_t index) const;  // null: no body
 
   std::shared_ptr<const Buffer> packed_;
-  std::vector<uint32_t> offsets_;
+  std::vector<uint32_t> offsets_;  // format 1
+  std::optional<Packed> parts_;    // format 2
   uint32_t packed_count_ = 0;
   uint32_t next_ = 0;
   mutable std::array<std::atomic<Block*>, block_count> blocks_{};

@@ -59,7 +59,10 @@ std::optional<FrameHeader> FrameHeader::decode(std::span<const uint8_t> bytes, u
   h.synced = Lsn(load_le<uint64_t>(p + 24));
   h.epoch = Epoch(load_le<uint64_t>(p + 32));
   h.payload_crc = load_le<uint32_t>(p + 40);
-  if (h.length > (h.kind == FrameKind::body ? max_body_payload : max_record_size)) return {};
+  bool body = h.kind == FrameKind::body;
+  if (h.length > (!body ? max_record_size : h.version == letter_version ? max_letter_payload : max_body_payload)) {
+    return {};
+  }
   return h;
 }
 
@@ -78,6 +81,7 @@ std::array<uint8_t, segment_header_size> SegmentHeader::encode() const {
   store_le<uint32_t>(out.data() + 72, generation);
   std::copy(account.begin(), account.end(), out.begin() + 80);
   store_le<uint64_t>(out.data() + 96, needs.value);
+  out[104] = packed;
   store_le<uint32_t>(out.data() + 124, crc32c({out.data(), 124}));
   return out;
 }
@@ -99,6 +103,7 @@ std::optional<SegmentHeader> SegmentHeader::decode(std::span<const uint8_t> byte
   h.generation = load_le<uint32_t>(p + 72);
   std::copy_n(p + 80, h.account.size(), h.account.begin());
   h.needs = Lsn(load_le<uint64_t>(p + 96));
+  h.packed = p[104];
   if (load_le<uint32_t>(p + 12) != segment_header_size || h.version != 1) {
     h.incompatible = ~uint64_t{0};  // a later header: its checksum holds, its fields mean something else
   }

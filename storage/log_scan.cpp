@@ -36,6 +36,7 @@ Result<LogScan::Opened> LogScan::open(size_t segment) {
         (writing_ && (o.header->read_compatible & ~known_read_compatible))) {
       return Failure(Errc::unsupported, "log of a later version", name.text());
     }
+    format_ = std::max(format_, o.header->format());
     bool ours = o.header->first == name.first && (!have_account_ || o.header->account == account_);
     if (!ours) o.header.reset();
   } else if (have.size() == sizeof bytes) {
@@ -56,6 +57,11 @@ Result<LogScan::Opened> LogScan::open(size_t segment) {
     have_account_ = true;
   }
   return o;
+}
+
+Result<void> LogScan::check_features(size_t segment) {
+  Result<Opened> o = open(segment);
+  return o ? Result<void>() : Result<void>(o.error());
 }
 
 // Corruption if a frame behind `bad` says that it was durable: no write can have torn what lies before.
@@ -99,11 +105,11 @@ Result<void> LogScan::flush() {
   return r;
 }
 
-void LogScan::keep(size_t segment, const SegmentReader& reader, uint64_t offset) {
+void LogScan::keep(size_t segment, const SegmentReader& reader, uint64_t offset, bool damaged) {
   pending_at_.push_back(pending_bytes_.size());
   pending_bytes_.put_bytes(reader.payload());
   pending_.push_back(
-      {reader.header(), segments_[segment].first, segments_[segment].generation, offset, reader.payload()});
+      {reader.header(), segments_[segment].first, segments_[segment].generation, offset, reader.payload(), damaged});
 }
 
 Result<void> LogScan::cut(LogPosition at) {
@@ -225,6 +231,7 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     }
     if (*got == Got::frame && (lsn == expected_ || (lsn > expected_ && hole_is_fine))) {
       const FrameHeader& h = reader.header();
+      if (in_format_2(h)) format_ = std::max<uint32_t>(format_, 2);  // also where the header has to be made again
       ++frames_;
       bytes_ += frame_header_size + h.length;
       synced_ = std::max(synced_, h.synced);
@@ -234,7 +241,7 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
         LogFrame one{h, name.first, name.generation, at, reader.payload()};
         if (Result<void> r = (*on_batch_)({&one, 1}); !r) return r;
       } else {
-        keep(s, reader, at);
+        keep(s, reader, at, false);
         if (h.flags & last_of_batch) {
           if (Result<void> r = flush(); !r) return r;
         }
@@ -249,6 +256,10 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     if (*torn) return {};
     if (*got == Got::bad_payload && lsn == expected_) {
       lost(lsn, lsn, "damaged frame", {s, at});
+      const FrameHeader& h = reader.header();
+      if (h.kind == FrameKind::body && h.version == letter_version && !reader.payload().empty()) {
+        keep(s, reader, at, true);
+      }
       if (reader.header().flags & last_of_batch) {
         if (Result<void> r = flush(); !r) return r;
       }

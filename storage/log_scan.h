@@ -21,6 +21,7 @@ struct LogFrame {
   uint32_t generation;               // of that segment
   uint64_t offset;                   // of the frame's header
   std::span<const uint8_t> payload;  // of a body: only its first bytes, at least the head
+  bool damaged = false;              // a letter (letter.h) of which only the head is good: there is no body here
 };
 
 struct LogPosition {
@@ -34,7 +35,7 @@ class SegmentReader {
   SegmentReader(std::shared_ptr<const File> file, uint64_t size, uint64_t salt);
   enum class Got {
     frame,
-    bad_payload,  // the header holds: header() and next() can be relied on
+    bad_payload,  // the header holds: header() and next() can be relied on; payload() too, where a letter's head does
     bad_header,
     end,
   };
@@ -68,6 +69,9 @@ class LogScan {
   // From `from`, where the frame `expected` is looked for. `synced`: highest LSN otherwise known to have been durable.
   Result<void> run(LogPosition from, Lsn expected, Lsn synced, const OnBatch& on_batch);
 
+  // Errc::unsupported: a segment of a later version.
+  Result<void> check_features(size_t segment);
+
   // --- afterwards
   Lsn next() const { return expected_; }
   LogPosition end() const { return end_; }  // where good frames end
@@ -88,6 +92,7 @@ class LogScan {
   const std::vector<OpenReport::Damage>& damage() const { return damage_; }
   const std::vector<SegmentName>& segments() const { return segments_; }
   const AccountId& account() const { return account_; }
+  uint32_t format() const { return format_; }  // the newest that was met
 
  private:
   struct Opened {
@@ -101,7 +106,7 @@ class LogScan {
   Result<bool> is_torn(LogPosition bad);
   Result<void> cut(LogPosition at);
   Result<void> flush();
-  void keep(size_t segment, const SegmentReader& reader, uint64_t offset);
+  void keep(size_t segment, const SegmentReader& reader, uint64_t offset, bool damaged);
   void lost(Lsn first, Lsn last, const char* what, LogPosition at);
   std::string where(LogPosition at) const;
 
@@ -122,6 +127,7 @@ class LogScan {
   std::vector<OpenReport::Damage> damage_;
   AccountId account_{};
   bool have_account_ = false;
+  uint32_t format_ = 1;
 
   std::vector<LogFrame> pending_;   // of a batch whose end has not been seen
   std::vector<size_t> pending_at_;  // their payloads in pending_bytes_

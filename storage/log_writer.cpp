@@ -69,9 +69,11 @@ void LogWriter::resume(SegmentName name, std::shared_ptr<File> file, uint64_t si
   durable_.store(durable.value, std::memory_order_release);
 }
 
-Result<void> LogWriter::roll_if_full() {
+Result<void> LogWriter::roll_if_full() { return roll_if_above(segment_bytes_); }
+
+Result<void> LogWriter::roll_if_above(uint64_t bytes) {
   if (failed()) return Failure(Errc::io, "the store failed earlier: open it again");
-  if (file_ && size_ < segment_bytes_) return {};
+  if (file_ && size_ < bytes) return {};
   SegmentHeader header;
   uint8_t random[8];
   files_.env().random(random);
@@ -79,6 +81,7 @@ Result<void> LogWriter::roll_if_full() {
   header.first = appended().next();
   header.created = files_.env().now();
   header.account = account_;
+  if (format_ >= 2) header.incompatible |= feature_format_2;
   SegmentName name{header.first, Lsn(0), 0};
   std::filesystem::path path = files_.directory() / name.text();
   // A file of that name can only be what an attempt that failed has left.

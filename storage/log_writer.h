@@ -49,14 +49,16 @@ class SegmentFiles {
 
 class LogWriter {
  public:
-  LogWriter(SegmentFiles& files, AccountId account, uint64_t segment_bytes)
-      : files_(files), account_(account), segment_bytes_(segment_bytes) {}
+  // `format`: of the segments that it starts.
+  LogWriter(SegmentFiles& files, AccountId account, uint64_t segment_bytes, uint32_t format)
+      : files_(files), account_(account), segment_bytes_(segment_bytes), format_(format) {}
 
   // Goes on in a segment that exists, of `size` bytes, or (file null) starts one with the next write.
   void resume(SegmentName name, std::shared_ptr<File> file, uint64_t size, uint64_t salt, Lsn appended, Lsn durable);
 
   // Makes sure that there is a segment to write to: salt() and offset() are those of the next frame.
   Result<void> roll_if_full();
+  Result<void> roll_if_above(uint64_t bytes);  // the same for a segment of that size
   uint64_t salt() const { return salt_; }
   uint64_t offset() const { return size_; }
   Lsn segment() const { return name_.first; }
@@ -87,6 +89,7 @@ class LogWriter {
   SegmentFiles& files_;
   const AccountId account_;
   const uint64_t segment_bytes_;
+  const uint32_t format_;
 
   // Owner thread.
   SegmentName name_;

@@ -2,32 +2,10 @@
 
 #include <algorithm>
 
+#include "storage/record_fields.h"
+
 namespace storage::record {
 namespace {
-
-enum Tag : uint8_t {  // on disk: never renumber; one space for all kinds
-  tag_keyword = 1,    // repeated
-  tag_body = 2,
-  tag_save_date = 3,
-  tag_email_id = 4,
-  tag_thread_id = 5,
-  tag_uidl = 6,
-  tag_pop3_order = 7,
-  tag_source_uid_validity = 8,
-  tag_source_uid = 9,
-  tag_size = 10,
-  tag_name = 16,
-  tag_separator = 17,
-  tag_attributes = 18,
-  tag_special_use = 19,  // one field: count, texts
-  tag_uid_validity = 20,
-  tag_uid_next = 21,
-  tag_highest_modseq = 22,
-  tag_mode = 23,
-  tag_first_recent = 24,
-  tag_mailbox_id = 25,
-  tag_history_floor = 26,
-};
 
 template <class... F>
 struct Overloaded : F... {
@@ -35,25 +13,6 @@ struct Overloaded : F... {
 };
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce it
-
-Sha256 get_hash(Reader& in) {
-  Sha256 h{};
-  std::span<const uint8_t> b = in.bytes(h.size());
-  std::copy(b.begin(), b.end(), h.begin());
-  return h;
-}
-
-void put_date(Buffer& out, const InternalDate& d) {
-  out.put<uint64_t>(static_cast<uint64_t>(d.seconds));
-  out.put<uint16_t>(static_cast<uint16_t>(d.zone_minutes));
-}
-
-InternalDate get_date(Reader& in) {
-  InternalDate d;
-  d.seconds = static_cast<int64_t>(in.get<uint64_t>());
-  d.zone_minutes = static_cast<int16_t>(in.get<uint16_t>());
-  return d;
-}
 
 ModSeqMode get_mode(Reader& in) {
   auto m = in.get<uint8_t>();
@@ -72,57 +31,6 @@ std::vector<std::string> get_special_use(Reader& in) {
   std::vector<std::string> uses;
   for (size_t n = in.count(1); n > 0; --n) uses.emplace_back(in.text());
   return uses;
-}
-
-void put_keywords(Buffer& out, const Flags& flags) {
-  for (const std::string& k : flags.keywords) out.put_field(tag_keyword, k);
-}
-
-// The optional fields of a message's cold part.
-void put_info_fields(Buffer& out, const MessageInfo& i) {
-  if (i.body) out.put_field(tag_body, std::span<const uint8_t>(*i.body));
-  if (i.save_date) {
-    out.put<uint8_t>(tag_save_date);
-    out.put_varint(10);
-    put_date(out, *i.save_date);
-  }
-  if (!i.email_id.empty()) out.put_field(tag_email_id, i.email_id);
-  if (!i.thread_id.empty()) out.put_field(tag_thread_id, i.thread_id);
-  if (!i.uidl.empty()) out.put_field(tag_uidl, i.uidl);
-  if (i.pop3_order) out.put_number<uint32_t>(tag_pop3_order, *i.pop3_order);
-  if (i.source_uid_validity) out.put_number<uint32_t>(tag_source_uid_validity, i.source_uid_validity->value);
-  if (i.source_uid) out.put_number<uint32_t>(tag_source_uid, i.source_uid->value);
-}
-
-void get_info_field(uint8_t tag, Reader& in, MessageInfo& i) {
-  switch (tag) {
-    case tag_body:
-      i.body = get_hash(in);
-      break;
-    case tag_save_date:
-      i.save_date = get_date(in);
-      break;
-    case tag_email_id:
-      i.email_id = wire::base::as_text(in.rest());
-      break;
-    case tag_thread_id:
-      i.thread_id = wire::base::as_text(in.rest());
-      break;
-    case tag_uidl:
-      i.uidl = wire::base::as_text(in.rest());
-      break;
-    case tag_pop3_order:
-      i.pop3_order = in.get<uint32_t>();
-      break;
-    case tag_source_uid_validity:
-      i.source_uid_validity = UidValidity(in.get<uint32_t>());
-      break;
-    case tag_source_uid:
-      i.source_uid = Uid(in.get<uint32_t>());
-      break;
-    default:
-      break;
-  }
 }
 
 void put_change(Buffer& out, const MailboxChange& c) {
@@ -324,17 +232,17 @@ Op get_cursor(Reader& in) {
 }  // namespace
 
 FrameKind kind_of(const Op& op) {
-  static constexpr FrameKind kinds[] = {FrameKind::message,    FrameKind::body_link, FrameKind::flags,
-                                        FrameKind::expunge,    FrameKind::mailbox,   FrameKind::subscription,
-                                        FrameKind::cursor,     FrameKind::epoch,     FrameKind::checkpoint,
-                                        FrameKind::annotation, FrameKind::annotation};
+  static constexpr FrameKind kinds[] = {FrameKind::message,    FrameKind::body_link,  FrameKind::flags,
+                                        FrameKind::expunge,    FrameKind::mailbox,    FrameKind::subscription,
+                                        FrameKind::cursor,     FrameKind::epoch,      FrameKind::checkpoint,
+                                        FrameKind::annotation, FrameKind::dictionary, FrameKind::annotation};
   return kinds[op.index()];
 }
 
 void encode(Buffer& out, const Op& op) {
   std::visit(Overloaded{[&](const EpochRaised& e) { out.put<uint64_t>(e.epoch.value); },
                         [&](const Checkpoint& c) { out.put<uint64_t>(c.lsn.value); },  //
-                        [](const Nothing&) {}, [&](const auto& o) { put(out, o); }},
+                        [](const Nothing&) {}, [](const Dictionary&) {}, [&](const auto& o) { put(out, o); }},
              op);
 }
 
@@ -375,6 +283,9 @@ Result<Op> decode(const FrameHeader& header, std::span<const uint8_t> payload) {
       break;
     case FrameKind::annotation:
       op = get_annotation(in);
+      break;
+    case FrameKind::dictionary:
+      op = Dictionary{};
       break;
     default:
       if (header.flags & ignorable) return Op(Nothing{});

@@ -54,6 +54,7 @@ class StoreRepair {
   Result<void> save(const std::string& segment, uint64_t from, const std::string& as);
   Result<void> drop_bad_snapshot();
   Result<void> restore_bodies();
+  Result<void> restore_dictionaries(Account::Impl& account);
   Result<void> report();
   // Moves a file of the store into the quarantine.
   Result<void> quarantine(const std::filesystem::path& file);
@@ -203,6 +204,10 @@ Result<void> StoreRepair::seal_hole(Lsn first, Lsn last) {
 }
 
 Result<void> StoreRepair::copy_frame(const File& from, const PlannedFrame& f, SegmentWriter& to) {
+  if (f.instead) {
+    Result<uint64_t> r = to.add(f.instead->header, f.instead->payload.bytes());
+    return r ? Result<void>() : Result<void>(r.error());
+  }
   if (Result<uint64_t> r = to.begin(f.header); !r) return r.error();
   Buffer piece;
   for (uint64_t done = 0; done < f.header.length;) {
@@ -243,6 +248,10 @@ Result<void> StoreRepair::mend(const SegmentPlan& segment, Lsn last) {
   if (segment.dropped > 0) {
     what += (bytes > 0 ? " and " : " without ") + std::to_string(segment.dropped) + " frames that say nothing any more";
   }
+  if (segment.cut_short > 0) {
+    what += (bytes > 0 || segment.dropped > 0 ? " and " : " without ") + std::string("the bodies of ") +
+            std::to_string(segment.cut_short) + " messages, which stay listed";
+  }
   done(what + "; the old file is in the quarantine");
   if (Result<void> r = env_.remove(files_.directory() / old); !r && r.error().code != Errc::not_found) return r;
   return env_.sync_directory(files_.directory());
@@ -275,9 +284,26 @@ Result<void> StoreRepair::drop_bad_snapshot() {
   return quarantine(directory_ / "index.snap");
 }
 
+// With one of them many messages can be read again. A number means the same in every copy of an account.
+Result<void> StoreRepair::restore_dictionaries(Account::Impl& account) {
+  if (!older_ || older_->id() != account.id()) return {};
+  const Dictionaries& theirs = *older_->impl_->bodies().dictionaries();
+  for (const DictionaryPlace& p : account.bodies().dictionaries()->all()) {
+    if (account.bodies().dictionaries()->get(p.id)) continue;
+    Result<std::shared_ptr<const Dictionary>> found = theirs.get(p.id);
+    if (!found) continue;
+    Batch::Impl batch(account);
+    batch.put_dictionary(p.id, (*found)->bytes());
+    if (Result<Lsn> r = account.commit(batch); !r) return r.error();
+    done("took dictionary " + std::to_string(p.id) + " from the older copy");
+  }
+  return {};
+}
+
 Result<void> StoreRepair::restore_bodies() {
   Result<std::unique_ptr<Account>> account = Account::open(env_, directory_, opening());
   if (!account) return account.error();
+  if (Result<void> r = restore_dictionaries(*(*account)->impl_); !r) return r;
   const MailboxTreePtr tree = (*account)->tree();
   for (const MailboxInfo& info : tree->mailboxes) {
     MailboxSnapshotPtr box = older_ ? (*account)->snapshot(info.key) : nullptr;

@@ -18,47 +18,107 @@ class Planner {
   uint64_t total = 0;
 
  private:
-  Result<bool> fits(const LogFrame& frame);
+  Result<PlannedFrame> plan(const LogFrame& frame);
   Result<bool> body_is_whole(const LogFrame& frame);
+  Result<bool> body_is_whole(const BodyPlace& place);
+  Result<void> bodies_that_waited();
 
+  struct Later {
+    BodyPlace place;
+    size_t frame;  // of its segment's
+    uint32_t dictionary;
+  };
   SegmentFiles& files_;
   const CheckProgress& progress_;
   RepairPlan& plan_;
   Buffer piece_;
   uint64_t done_ = 0;
+  std::vector<Later> later_;
 };
 
 // A frame's checksum held; whether its blocks give the bytes that it is named after is another question.
-Result<bool> Planner::body_is_whole(const LogFrame& f) {
-  Result<BodyHead> head = BodyHead::decode(f.payload);
-  if (!head && head.error().code == Errc::unsupported) return head.error();
-  if (!head) return false;
-  Result<std::shared_ptr<File>> file = files_.open(f.segment, f.generation);
+Result<bool> Planner::body_is_whole(const BodyPlace& place) {
+  Result<std::shared_ptr<File>> file = files_.open(place.segment, place.generation);
   if (!file) return file.error();
-  Result<StoredBody> reader =
-      StoredBody::open(*file, {head->name, f.segment, f.generation, f.offset, f.header.length}, nullptr);
+  Result<StoredBody> reader = StoredBody::open(*file, place, nullptr, plan_.bodies.dictionaries());
   if (!reader && reader.error().code == Errc::corrupt) return false;
   if (!reader) return reader.error();
   Sha256Hasher hasher;
   piece_.resize(body_block_size);
-  for (uint64_t at = 0; at < head->size;) {
+  for (uint64_t at = 0; at < reader->size();) {
     Result<size_t> n = reader->read(at, {piece_.data(), piece_.size()});
     if (!n && n.error().code != Errc::corrupt) return n.error();
     if (!n || *n == 0) return false;
     hasher.update(piece_.bytes(0, *n));
     at += *n;
   }
-  return hasher.finish() == head->name;
+  return hasher.finish() == place.name;
 }
 
-Result<bool> Planner::fits(const LogFrame& f) {
+Result<bool> Planner::body_is_whole(const LogFrame& f) {
+  if (f.damaged) return false;
+  Result<BodyFrame> head = read_body_frame(f.header, f.payload);
+  if (!head && head.error().code == Errc::unsupported) return head.error();
+  if (!head) return false;
+  const BodyPlace place{head->name, f.segment, f.generation, f.offset, f.header.length};
+  if (head->dictionary != 0 && !plan_.bodies.dictionaries()->get(head->dictionary)) {
+    later_.push_back({place, by_first[f.segment].frames.size(), head->dictionary});
+    return true;
+  }
+  return body_is_whole(place);
+}
+
+// Letters of rewritten segments may need a dictionary that lies behind them.
+Result<void> Planner::bodies_that_waited() {
+  for (const Later& l : later_) {
+    // Without its dictionary it cannot be read today; its bytes are what they were.
+    if (!plan_.bodies.dictionaries()->get(l.dictionary)) continue;
+    Result<bool> whole = body_is_whole(l.place);
+    if (!whole) return whole.error();
+    if (*whole) continue;
+    SegmentPlan& segment = by_first[l.place.segment];
+    PlannedFrame& frame = segment.frames[l.frame];
+    Result<std::shared_ptr<File>> file = files_.open(l.place.segment, l.place.generation);
+    if (!file) return file.error();
+    Buffer payload;
+    payload.resize(l.place.length);
+    Result<size_t> n = (*file)->read_at(l.place.offset + frame_header_size, {payload.data(), payload.size()});
+    if (!n) return n.error();
+    Result<Letter> letter = Letter::decode(payload.bytes(0, *n));
+    std::optional<LoneRecord> alone = letter ? record_alone(frame.header, *letter) : std::nullopt;
+    if (alone) {
+      frame.instead = std::make_shared<const LoneRecord>(std::move(*alone));
+      ++segment.cut_short;
+    } else {
+      frame.keep = false;  // no end of a batch is lost with it: end_batch() goes by what is kept
+      ++segment.dropped;
+    }
+  }
+  return {};
+}
+
+Result<PlannedFrame> Planner::plan(const LogFrame& f) {
+  PlannedFrame planned{f.offset, f.header, true, nullptr};
+  LogFrame stays = f;
   if (f.header.kind == FrameKind::body) {
     Result<bool> whole = body_is_whole(f);
-    if (!whole || !*whole) return whole;
+    if (!whole) return whole.error();
+    if (!*whole) {
+      planned.keep = false;
+      if (f.header.version != letter_version) return planned;
+      Result<Letter> letter = Letter::decode(f.payload);
+      std::optional<LoneRecord> alone = letter ? record_alone(f.header, *letter) : std::nullopt;
+      if (!alone) return planned;
+      planned.instead = std::make_shared<const LoneRecord>(std::move(*alone));
+      stays.damaged = false;
+      stays.header = planned.instead->header;
+      stays.payload = planned.instead->payload.bytes();
+    }
   }
   Replayer one(plan_.state, plan_.bodies, 1);
-  if (Result<void> r = one({&f, 1}); !r) return r.error();
-  return one.damage().empty();
+  if (Result<void> r = one({&stays, 1}); !r) return r.error();
+  planned.keep = one.damage().empty();
+  return planned;
 }
 
 Result<void> Planner::operator()(std::span<const LogFrame> frames) {
@@ -67,11 +127,12 @@ Result<void> Planner::operator()(std::span<const LogFrame> frames) {
   size_t last = SIZE_MAX;
   for (const LogFrame& f : frames) {
     done_ += frame_header_size + f.header.length;
-    Result<bool> keep = fits(f);
-    if (!keep) return keep.error();
-    if (*keep) last = segment.frames.size();
-    if (!*keep) ++segment.dropped;
-    segment.frames.push_back({f.offset, f.header, *keep});
+    Result<PlannedFrame> planned = plan(f);
+    if (!planned) return planned.error();
+    if (planned->keep) last = segment.frames.size();
+    if (!planned->keep) ++segment.dropped;
+    if (planned->instead) ++segment.cut_short;
+    segment.frames.push_back(std::move(*planned));
   }
   for (size_t i = before; i < segment.frames.size(); ++i) {
     uint8_t& flags = segment.frames[i].header.flags;
@@ -82,6 +143,7 @@ Result<void> Planner::operator()(std::span<const LogFrame> frames) {
 }
 
 Result<void> Planner::finish(const LogScan& scan) {
+  if (Result<void> r = bodies_that_waited(); !r) return r;
   plan_.account = scan.account();
   if (scan.torn()) {
     plan_.torn = scan.end();
@@ -147,6 +209,8 @@ Result<void> plan_repair(Env& env, SegmentFiles& files, const CheckProgress& pro
   if (!segments) return segments.error();
   if (segments->empty()) return Failure(Errc::not_found, "no such store");
   Planner planner(files, progress, plan);
+  plan.bodies.dictionaries()->set_files(
+      [&files](Lsn first, uint32_t generation) { return files.open(first, generation); });
   for (const SegmentName& s : *segments) {
     files.add(s);
     Result<std::shared_ptr<File>> file = files.open(s.first, s.generation);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "storage/check.h"
+#include "storage/letter.h"
 #include "storage/log_scan.h"
 #include "storage/log_writer.h"
 #include "storage/replay.h"
@@ -15,6 +16,7 @@ struct PlannedFrame {
   uint64_t offset = 0;  // in its segment
   FrameHeader header;   // `last_of_batch` as it has to be where neighbours go
   bool keep = true;     // false: it can be read and has no effect, since what it was about is lost
+  std::shared_ptr<const LoneRecord> instead;  // of a letter whose body cannot be read
 };
 
 struct SegmentPlan {
@@ -25,8 +27,9 @@ struct SegmentPlan {
   Lsn needs;  // of its header
   std::vector<PlannedFrame> frames;
   uint64_t dropped = 0;                            // of them
+  uint64_t cut_short = 0;                          // letters without their bodies
   std::vector<std::pair<uint64_t, uint64_t>> bad;  // byte ranges that are no frame
-  bool mend() const { return !header_good || dropped > 0 || !bad.empty(); }
+  bool mend() const { return !header_good || dropped > 0 || cut_short > 0 || !bad.empty(); }
 };
 
 struct RepairPlan {

@@ -17,14 +17,17 @@ class Replayer {
   // Frames whose content does not fit what is known: only a damaged log holds them.
   const std::vector<OpenReport::Damage>& damage() const { return damage_; }
   uint64_t changes() const { return changes_; }  // frames that were no checkpoints
+  // Bodies that a dictionary would make smaller and that were written without one.
+  uint64_t small_bodies() const { return small_bodies_; }
 
  private:
+  void apply(const LogFrame& frame, record::Op op);
   void note(const LogFrame& frame, const std::string& what);
 
   AccountState& state_;
   BodyIndex& bodies_;
   uint64_t token_;
-  uint64_t changes_ = 0;
+  uint64_t changes_ = 0, small_bodies_ = 0;
   std::vector<OpenReport::Damage> damage_;
 };
 

@@ -24,11 +24,14 @@ struct RewriteOptions {
   double dead_share = 0.3;          // of a run's bytes: below it is not worth writing the rest
   uint64_t small_bytes = 4u << 20;  // segments up to this size are merged, four neighbours at least
   uint64_t run_bytes = 256u << 20;
+  bool pack = true;  // letters that were not yet are compressed again, harder and with the account's dictionary
+  uint64_t tail_bytes = 4u << 20;  // with pack: the segment that is appended to is ended above this, to be packed
   // In proportion to segments of another size than the usual one.
   static RewriteOptions for_segments(uint64_t bytes) {
     RewriteOptions o;
     o.small_bytes = bytes / 16;
     o.run_bytes = bytes * 4;
+    o.tail_bytes = bytes / 16;
     return o;
   }
 };

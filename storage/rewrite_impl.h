@@ -7,6 +7,7 @@
 
 #include "storage/account_impl.h"
 #include "storage/frame_cursor.h"
+#include "storage/letter.h"
 #include "storage/liveness.h"
 #include "storage/pins.h"
 #include "storage/rewrite.h"
@@ -40,6 +41,8 @@ class Rewrite::Impl {
     Lsn last;
     uint64_t size = 0, live_bodies = 0, dead_bodies = 0, bodies = 0;
     bool blocked = false;
+    bool letters = false;           // of format 2
+    bool packed = false;            // its letters are as small as a rewrite makes them
     std::vector<BodyPlace> kept;    // by offset
     std::vector<uint64_t> dead_at;  // offsets of bodies that nothing uses
   };
@@ -48,9 +51,21 @@ class Rewrite::Impl {
   Result<Lsn> free_lsn();
   Candidate* candidate(const BodyPlace& place);
   bool choose();
+  bool packs() const;
   Result<bool> walk(uint64_t bytes);
   Result<bool> walk_on(uint64_t bytes);
+  // What of a frame stays.
+  struct Kept {
+    bool whole = false;
+    bool record = true;                 // of a letter: its record, too
+    const BodyPlace* body = nullptr;    // of a body that stays
+    std::optional<LoneRecord> instead;  // a part of it, as a frame of its own
+    bool any() const { return whole || instead; }
+  };
   Result<void> frame(const Candidate& candidate);
+  const BodyPlace* kept_here(const Candidate& candidate);
+  Result<Kept> decide(const Candidate& candidate, std::span<const uint8_t> payload);
+  Result<void> write(const Kept& kept, std::span<const uint8_t> payload);
   void release();
 
   Account::Impl& account_;
@@ -73,6 +88,8 @@ class Rewrite::Impl {
   Candidate* run_first_ = nullptr;
   size_t run_count_ = 0;
   bool merging_ = false;
+  bool packing_ = false;  // letters are compressed again
+  std::shared_ptr<const Dictionary> dictionary_;
   std::vector<BodyPlace> dead_;
   uint64_t total_bytes_ = 0, dead_bytes_ = 0;
 
@@ -85,6 +102,7 @@ class Rewrite::Impl {
   KeywordsSeen keywords_;
   std::unique_ptr<SegmentWriter> writer_;
   std::vector<BodyIndex::Moved> moved_;
+  std::vector<DictionaryPlace> moved_dictionaries_;
   size_t adopted_ = 0;
 };
 

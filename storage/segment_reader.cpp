@@ -2,6 +2,7 @@
 
 #include "storage/body_codec.h"
 #include "storage/crc32c.h"
+#include "storage/letter.h"
 #include "storage/log_scan.h"
 
 namespace storage {
@@ -44,12 +45,20 @@ Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
   header_ = *h;
   if (header_.length > size_ - offset - frame_header_size) return Got::bad_header;  // cut short: the rest is not there
   uint64_t at = offset + frame_header_size;
-  if (header_.kind != FrameKind::body) {
+  const bool letter = header_.kind == FrameKind::body && header_.version == letter_version;
+  if (header_.kind != FrameKind::body || letter) {
     bytes = fill(offset, frame_header_size + header_.length);
     if (!bytes) return bytes.error();
     if (bytes->size() < frame_header_size + header_.length) return Got::bad_header;
     payload_ = bytes->subspan(frame_header_size, header_.length);
-    return crc32c(payload_) == header_.payload_crc ? Got::frame : Got::bad_payload;
+    const bool whole = crc32c(payload_) == header_.payload_crc;
+    if (letter) {
+      Result<Letter> head = Letter::decode(payload_);
+      if (head) payload_ = payload_.first(head->head);
+      if (!whole && !head) payload_ = {};
+    }
+    if (!whole) return Got::bad_payload;
+    return Got::frame;
   }
   // A body may be larger than memory: its checksum is taken in pieces, the head is looked at last.
   uint32_t crc = 0;

@@ -56,6 +56,7 @@ Result<uint64_t> SegmentWriter::begin(const FrameHeader& header) {
   frame_at_ = size();
   left_ = header.length;
   crc_ = 0;
+  if (in_format_2(header)) header_.incompatible |= feature_format_2;
   in_batch_ = true;
   ++frames_;
   frame_.encode(buffer_.extend(frame_header_size), header_.salt);
@@ -124,6 +125,8 @@ Result<void> SegmentWriter::seal() {
     return Failure(Errc::internal, "a rewritten segment ends with its last LSN");
   }
   if (Result<void> r = flush(); !r) return r;
+  // It says what its frames need.
+  if (Result<void> r = file_->write_at(0, header_.encode()); !r) return r;
   return file_->sync();
 }
 

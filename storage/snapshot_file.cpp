@@ -8,7 +8,6 @@ namespace storage {
 namespace {
 
 constexpr std::string_view magic = "FLINDEX1";
-constexpr size_t body_place_size = 52;
 
 Failure damaged(const char* what) { return Failure(Errc::corrupt, std::string("index.snap: ") + what); }
 
@@ -24,6 +23,13 @@ SectionRef get_section(Reader& in) {
   s.length = in.get<uint64_t>();
   s.crc = in.get<uint32_t>();
   return s;
+}
+
+// A place says its segment by the first LSN; which generation that is, the directory's segments do.
+std::map<Lsn, uint32_t> generations(const std::vector<SegmentName>& segments) {
+  std::map<Lsn, uint32_t> by_first;
+  for (const SegmentName& s : segments) by_first[s.first] = s.generation;
+  return by_first;
 }
 
 void put_cursor(Buffer& out, const std::optional<SyncCursor>& cursor) {
@@ -51,74 +57,6 @@ MailboxInfo get_info(Reader& in, MailboxKey key) {
   return info;
 }
 
-template <class T>
-void put_array(Buffer& out, const std::vector<T>& values) {
-  uint8_t* p = out.extend(values.size() * sizeof(T));
-  for (size_t i = 0; i < values.size(); ++i) store_le<T>(p + i * sizeof(T), values[i]);
-}
-
-template <class T>
-std::vector<T> get_array(Reader& in, size_t n) {
-  std::span<const uint8_t> b = in.bytes(n * sizeof(T));
-  std::vector<T> values(b.empty() ? 0 : n);
-  for (size_t i = 0; i < values.size(); ++i) values[i] = load_le<T>(b.data() + i * sizeof(T));
-  return values;
-}
-
-void put_chunk(Buffer& out, const MessageChunk& c) {
-  out.put<uint32_t>(c.size());
-  put_array(out, c.uid);
-  put_array(out, c.modseq);
-  put_array(out, c.flags);
-  out.put_varint(c.overflow ? c.overflow->size() : 0);
-  if (c.overflow) {
-    for (const auto& [uid, keywords] : *c.overflow) {
-      out.put_varint(uid);
-      out.put_varint(keywords.size());
-      for (uint32_t k : keywords) out.put_varint(k);
-    }
-  }
-  size_t offsets = out.size();
-  out.extend(4 * (size_t{c.size()} + 1));
-  size_t start = out.size();
-  for (uint32_t i = 0; i < c.size(); ++i) {
-    store_le<uint32_t>(out.data() + offsets + 4 * size_t{i}, static_cast<uint32_t>(out.size() - start));
-    record::encode_info(out, c.info(i));
-  }
-  store_le<uint32_t>(out.data() + offsets + 4 * size_t{c.size()}, static_cast<uint32_t>(out.size() - start));
-}
-
-std::shared_ptr<MessageChunk> get_chunk(Reader& in, const std::shared_ptr<const Buffer>& section) {
-  auto c = std::make_shared<MessageChunk>();
-  auto n = in.get<uint32_t>();
-  if (n == 0 || n > chunk_capacity) {
-    in.fail();
-    return c;
-  }
-  c->uid = get_array<uint32_t>(in, n);
-  c->modseq = get_array<uint64_t>(in, n);
-  c->flags = get_array<uint64_t>(in, n);
-  auto overflow = std::make_shared<MessageChunk::Overflow>();
-  for (size_t k = in.count(3); k > 0; --k) {
-    std::vector<uint32_t>& keywords = (*overflow)[static_cast<uint32_t>(in.varint())];
-    for (size_t w = in.count(1); w > 0; --w) keywords.push_back(static_cast<uint32_t>(in.varint()));
-  }
-  if (!overflow->empty()) c->overflow = std::move(overflow);
-  std::vector<uint32_t> offsets = get_array<uint32_t>(in, n + 1);
-  auto base = static_cast<uint32_t>(section->size() - in.left());
-  if (!in.ok() || !std::is_sorted(offsets.begin(), offsets.end())) {
-    in.fail();
-    return c;
-  }
-  in.bytes(offsets.back());
-  for (uint32_t& o : offsets) o += base;
-  c->cold_index.resize(n);
-  for (uint32_t i = 0; i < n; ++i) c->cold_index[i] = i;
-  if (in.ok()) c->cold = std::make_shared<ColdStore>(section, std::move(offsets));
-  if (!std::is_sorted(c->uid.begin(), c->uid.end())) in.fail();
-  return c;
-}
-
 }  // namespace
 
 std::array<uint8_t, SnapshotHeader::size> SnapshotHeader::encode() const {
@@ -134,16 +72,21 @@ std::array<uint8_t, SnapshotHeader::size> SnapshotHeader::encode() const {
   store_le<uint64_t>(out.data() + 64, file_length);
   store_le<uint32_t>(out.data() + 72, directory_length);
   store_le<uint32_t>(out.data() + 76, directory_crc);
+  store_le<uint32_t>(out.data() + 80, format == 1 ? 0 : format);
   store_le<uint32_t>(out.data() + 92, crc32c({out.data(), 92}));
   return out;
 }
 
-std::optional<SnapshotHeader> SnapshotHeader::decode(std::span<const uint8_t> bytes) {
-  if (bytes.size() < size || wire::base::as_text(bytes.first(magic.size())) != magic) return {};
+Result<SnapshotHeader> SnapshotHeader::decode(std::span<const uint8_t> bytes) {
+  if (bytes.size() < size || wire::base::as_text(bytes.first(magic.size())) != magic) return damaged("header");
   const uint8_t* p = bytes.data();
-  if (crc32c({p, 92}) != load_le<uint32_t>(p + 92)) return {};
-  if (load_le<uint32_t>(p + 8) != version || load_le<uint32_t>(p + 12) != size) return {};
+  if (crc32c({p, 92}) != load_le<uint32_t>(p + 92)) return damaged("header");
+  auto format = load_le<uint32_t>(p + 80);
+  if (load_le<uint32_t>(p + 8) != version || load_le<uint32_t>(p + 12) != size || format > newest_format) {
+    return Failure(Errc::unsupported, "index.snap of a later version");
+  }
   SnapshotHeader h;
+  h.format = std::max<uint32_t>(format, 1);
   std::copy_n(p + 16, h.account.size(), h.account.begin());
   h.lsn = Lsn(load_le<uint64_t>(p + 32));
   h.tail_segment = Lsn(load_le<uint64_t>(p + 40));
@@ -184,6 +127,14 @@ void SnapshotDirectory::encode(Buffer& out) const {
     out.put_text(name);
     out.put_text(value);
   }
+  out.put_varint(small_bodies);
+  out.put_varint(dictionaries.size());
+  for (const DictionaryPlace& p : dictionaries) {
+    out.put<uint32_t>(p.id);
+    out.put<uint64_t>(p.segment.value);
+    out.put<uint64_t>(p.offset);
+    out.put<uint32_t>(p.length);
+  }
 }
 
 Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> bytes) {
@@ -216,11 +167,24 @@ Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> byt
     std::string name(in.text());
     d.annotations[name] = in.text();
   }
+  if (!in.at_end()) {
+    d.small_bodies = in.varint();
+    for (size_t n = in.count(24); n > 0; --n) {
+      DictionaryPlace p;
+      p.id = in.get<uint32_t>();
+      p.segment = Lsn(in.get<uint64_t>());
+      p.offset = in.get<uint64_t>();
+      p.length = in.get<uint32_t>();
+      d.dictionaries.push_back(p);
+    }
+  }
   if (!in.ok()) return damaged("directory");
+  std::map<Lsn, uint32_t> by_first = generations(d.segments);
+  for (DictionaryPlace& p : d.dictionaries) p.generation = by_first[p.segment];
   return d;
 }
 
-void MailboxSection::encode(Buffer& out, const MailboxState& m) {
+void MailboxSection::encode(Buffer& out, const MailboxState& m, uint32_t format) {
   put_info(out, m.info_);
   put_cursor(out, m.cursor_);
   out.put_varint(m.keywords_->names.size());
@@ -237,11 +201,11 @@ void MailboxSection::encode(Buffer& out, const MailboxState& m) {
   }
   record::encode_set(out, t.expunged);
   out.put_varint(m.chunks_.size());
-  for (const auto& c : m.chunks_) put_chunk(out, *c);
+  for (const auto& c : m.chunks_) put_chunk(out, *c, format);
 }
 
 Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_ptr<const Buffer> section,
-                                                                   MailboxKey key) {
+                                                                   MailboxKey key, uint32_t format) {
   if (section->size() > UINT32_MAX) return damaged("section too long");
   Reader in(section->bytes());
   auto m = std::make_shared<MailboxState>(get_info(in, key));
@@ -259,42 +223,28 @@ Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_p
     t.entries.push_back(e);
   }
   t.expunged = record::decode_set(in);
-  for (size_t n = in.count(20); n > 0 && in.ok(); --n) {
-    m->chunks_.push_back(get_chunk(in, section));
+  for (size_t n = in.count(5); n > 0 && in.ok(); --n) {
+    m->chunks_.push_back(get_chunk(in, section, format));
     m->size_ += m->chunks_.back()->size();
   }
   if (!in.ok() || !in.at_end()) return damaged("section");
   return std::shared_ptr<const MailboxState>(std::move(m));
 }
 
-void encode_bodies(Buffer& out, std::span<const BodyPlace> places) {
-  for (const BodyPlace& p : places) {
-    out.put_bytes(p.name);
-    out.put<uint64_t>(p.segment.value);
-    out.put<uint64_t>(p.offset);
-    out.put<uint32_t>(p.length);
+Result<void> MailboxSection::names(std::span<const uint8_t> section, const OnName& f) {
+  Reader in(section);
+  in.text();  // fields
+  (void)get_cursor(in);
+  for (size_t n = in.count(1); n > 0; --n) in.text();
+  in.bytes(17);
+  in.bytes(in.count(16) * 16);
+  for (size_t n = in.count(2); n > 0; --n) {
+    in.varint();
+    in.varint();
   }
-}
-
-Result<std::vector<BodyPlace>> decode_bodies(std::span<const uint8_t> section, std::span<const SegmentName> segments) {
-  auto generation = [&, last = SegmentName{}](Lsn first) mutable {
-    if (last.first == first) return last.generation;
-    auto it = std::find_if(segments.begin(), segments.end(), [&](const SegmentName& s) { return s.first == first; });
-    if (it != segments.end()) last = *it;
-    return it == segments.end() ? 0 : it->generation;
-  };
-  if (section.size() % body_place_size != 0) return damaged("bodies");
-  std::vector<BodyPlace> places(section.size() / body_place_size);
-  const uint8_t* p = section.data();
-  for (BodyPlace& b : places) {
-    std::copy_n(p, b.name.size(), b.name.begin());
-    b.segment = Lsn(load_le<uint64_t>(p + 32));
-    b.generation = generation(b.segment);
-    b.offset = load_le<uint64_t>(p + 40);
-    b.length = load_le<uint32_t>(p + 48);
-    p += body_place_size;
-  }
-  return places;
+  for (size_t n = in.count(5); n > 0 && in.ok(); --n) skip_chunk(in, f);
+  if (!in.ok() || !in.at_end()) return damaged("section");
+  return {};
 }
 
 Result<SnapshotFile> SnapshotFile::open(Env& env, const std::filesystem::path& path) {
@@ -307,8 +257,8 @@ Result<SnapshotFile> SnapshotFile::open(Env& env, const std::filesystem::path& p
   uint8_t bytes[SnapshotHeader::size];
   Result<size_t> n = s.file_->read_at(0, bytes);
   if (!n) return n.error();
-  std::optional<SnapshotHeader> h = SnapshotHeader::decode({bytes, *n});
-  if (!h) return damaged("header, or another version");
+  Result<SnapshotHeader> h = SnapshotHeader::decode({bytes, *n});
+  if (!h) return h.error();
   if (h->file_length != *size || h->directory_length > *size - SnapshotHeader::size) return damaged("length");
   s.header_ = *h;
   Buffer directory;
@@ -347,6 +297,27 @@ Result<std::shared_ptr<const Buffer>> SnapshotFile::section(const SectionRef& re
   if (!bytes) return bytes.error();
   if (bytes->size() != ref.length || crc32c(bytes->bytes()) != ref.crc) return damaged("checksum of a section");
   return std::make_shared<const Buffer>(std::move(*bytes));
+}
+
+Result<BodyTable> SnapshotFile::bodies() const {
+  Result<std::shared_ptr<const Buffer>> places = section(directory_.bodies);
+  if (!places) return places.error();
+  if (header_.format == 1) {
+    Result<BodyTable> table = decode_places((*places)->bytes());
+    if (table) table->set_generations(generations(directory_.segments));
+    return table;
+  }
+  // Their names are in the mailboxes' sections.
+  BodyDecoder decoder((*places)->bytes());
+  for (const auto& [key, slot] : directory_.slots) {
+    Result<std::shared_ptr<const Buffer>> mailbox = section(slot.section);
+    if (!mailbox) return mailbox.error();
+    Result<void> r = MailboxSection::names((*mailbox)->bytes(), [&](const Sha256& name) { decoder.add(name); });
+    if (!r) return r.error();
+  }
+  Result<BodyTable> table = decoder.finish();
+  if (table) table->set_generations(generations(directory_.segments));
+  return table;
 }
 
 }  // namespace storage

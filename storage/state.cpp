@@ -304,6 +304,7 @@ std::optional<std::string> AccountState::apply(uint64_t token, record::Op op) {
                           return {};
                         },
                         [](record::Checkpoint&) -> std::optional<std::string> { return {}; },
+                        [](record::Dictionary&) -> std::optional<std::string> { return {}; },
                         [](record::Nothing&) -> std::optional<std::string> { return {}; },
                     },
                     op);

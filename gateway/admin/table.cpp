@@ -17,6 +17,7 @@ constexpr std::array table{
     Verb{"cutover", cutover},
     Verb{"doctor", doctor},
     Verb{"export", export_mail},
+    Verb{"finalize-format", finalize_format},
     Verb{"import", import_mail},
     Verb{"kick", kick},
     Verb{"probe", probe},

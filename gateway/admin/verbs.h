@@ -28,6 +28,9 @@ awaitable<VerbResult> backup_end(Context& context, boost::json::object args, Pro
 // verbs_doctor.cpp
 awaitable<VerbResult> doctor(Context& context, boost::json::object args, Progress& progress);
 
+// verbs_format.cpp
+awaitable<VerbResult> finalize_format(Context& context, boost::json::object args, Progress& progress);
+
 // verbs_migrate.cpp
 awaitable<VerbResult> cutover(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> probe(Context& context, boost::json::object args, Progress& progress);

@@ -100,6 +100,13 @@ awaitable<Result<RewriteOutcome>> Copy::rewrite(uint32_t share, storage::RetireO
 }
 
 awaitable<Result<RewriteOutcome>> Copy::pass(uint32_t share) {
+  if (store_->wants_dictionary()) {
+    storage::Account* store = store_.get();
+    auto train = [store] { return store->train_dictionary(); };
+    auto trained = co_await wire::net::run_on_pool(pool_, train);
+    if (!trained) co_return trained.error();
+    if (closing_) co_return RewriteOutcome::later;
+  }
   storage::Space space(*store_);
   auto begun = space.begin(space.usual());
   if (!begun) co_return begun.error();

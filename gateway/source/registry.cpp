@@ -6,6 +6,7 @@
 #include "gateway/source/account_directory.h"
 #include "gateway/source/log_lease.h"
 #include "gateway/source/user_account.h"
+#include "storage/node_format.h"
 #include "wire/net/pool.h"
 #include "wire/net/tasks.h"
 
@@ -218,8 +219,13 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
   if (!line) co_return Failure(Errc::unavailable, "the control database cannot be read: " + line.error().note);
   // An empty mailbox in the place of somebody's mail would empty his clients, too.
   const bool may_create = user.placement.owner != Owner::local || !*line || (*line)->used.value == 0;
-  auto open_store = [env, directory, tombstone_ranges, segment_size, may_create](storage::Epoch epoch, bool read_only) {
+  auto open_store = [env, directory, tombstone_ranges, segment_size, may_create, data_dir = services_.config.data_dir](
+                        storage::Epoch epoch, bool read_only) -> Result<std::unique_ptr<storage::Account>> {
+    // Read at each opening: finalize-format may have changed it.
+    Result<uint32_t> format = storage::node_format(*env, data_dir);
+    if (!format) return format.error();
     storage::OpenOptions options;
+    options.format = *format;
     options.create = !read_only && may_create;
     options.read_only = read_only;
     options.epoch = epoch;

@@ -14,7 +14,11 @@ namespace storage {
 namespace {
 
 const std::filesystem::path directory = "/disk/user";
-const OpenOptions options{.create = true, .segment_bytes = 4096};
+constexpr uint32_t finalised = 12;  // begun as 1, format 2 from the middle on: what finalize-format does
+
+OpenOptions with(uint32_t format) {
+  return {.create = true, .segment_bytes = 4096, .format = format == finalised ? 1 : format};
+}
 
 // Steps either happen or do not. Each is tried again after a failure that left the store usable.
 struct Step {
@@ -173,7 +177,7 @@ std::vector<Step> rewriting_scenario() {
 // What the store shows after each step when nothing goes wrong; [0] is the empty store.
 std::vector<std::string> expected(const std::vector<Step>& steps) {
   FaultEnv env;
-  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, with(2));
   EXPECT_TRUE(a);
   std::vector<std::string> states{describe(**a)};
   for (const Step& s : steps) {
@@ -190,10 +194,11 @@ std::vector<std::string> expected(const std::vector<Step>& steps) {
   return states;
 }
 
-OpenOptions later() {
-  OpenOptions o = options;
+OpenOptions later(uint32_t format = 2) {
+  OpenOptions o = with(format);
   o.create = false;
   o.epoch = Epoch(9);
+  if (format == finalised) o.format = 2;
   return o;
 }
 
@@ -201,6 +206,7 @@ struct FailureCase {
   const char* name;
   Errc code;
   bool partly, rewriting;
+  uint32_t format;
 };
 
 class FailEveryIo : public testing::TestWithParam<FailureCase> {};
@@ -214,6 +220,7 @@ TEST_P(FailEveryIo, leaves_the_state_before_or_after) {
     SCOPED_TRACE("I/O " + std::to_string(n));
     FaultEnv env;
     env.fail(n, GetParam().code, GetParam().partly);
+    const OpenOptions options = with(GetParam().format);
     Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
     if (!a) a = Account::open(env, directory, options);  // fails once only
     ASSERT_TRUE(a) << a.error().describe();
@@ -243,7 +250,7 @@ TEST_P(FailEveryIo, leaves_the_state_before_or_after) {
     a->reset();
     env.heal();
     env.fail(0);
-    Result<std::unique_ptr<Account>> again = Account::open(env, directory, later());
+    Result<std::unique_ptr<Account>> again = Account::open(env, directory, later(GetParam().format));
     ASSERT_TRUE(again) << again.error().describe();
     EXPECT_TRUE((*again)->open_report().damage.empty()) << (*again)->open_report().damage[0].what;
     std::string now = describe(**again);
@@ -255,18 +262,20 @@ TEST_P(FailEveryIo, leaves_the_state_before_or_after) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, FailEveryIo,
-                         testing::Values(FailureCase{"io", Errc::io, false, false},
-                                         FailureCase{"short_write", Errc::io, true, false},
-                                         FailureCase{"no_space", Errc::no_space, true, false},
-                                         FailureCase{"io_rewriting", Errc::io, false, true},
-                                         FailureCase{"no_space_rewriting", Errc::no_space, true, true}),
+                         testing::Values(FailureCase{"io", Errc::io, false, false, 2},
+                                         FailureCase{"short_write", Errc::io, true, false, finalised},
+                                         FailureCase{"no_space", Errc::no_space, true, false, 2},
+                                         FailureCase{"no_space_format_1", Errc::no_space, true, false, 1},
+                                         FailureCase{"io_rewriting", Errc::io, false, true, 1},
+                                         FailureCase{"io_rewriting_format_2", Errc::io, false, true, 2},
+                                         FailureCase{"no_space_rewriting", Errc::no_space, true, true, 2}),
                          [](const auto& i) { return i.param.name; });
 
 TEST(FailEveryIoOfOpening, fails_or_shows_everything) {
   FaultEnv env;
   std::string expected_state;
   {
-    Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+    Result<std::unique_ptr<Account>> a = Account::open(env, directory, with(2));
     ASSERT_TRUE(a);
     std::vector<Step> steps = scenario();
     for (size_t i = 0; i + 1 < steps.size(); ++i) ASSERT_TRUE(steps[i].run(**a));  // all but close
@@ -304,6 +313,7 @@ struct CrashCase {
   Survives survives;
   uint32_t seeds;
   bool rewriting;
+  uint32_t format;
 };
 
 class CrashAtEveryIo : public testing::TestWithParam<CrashCase> {};
@@ -319,7 +329,7 @@ TEST_P(CrashAtEveryIo, keeps_what_was_acknowledged_and_whole_batches_only) {
     env.die(n);
     size_t acknowledged = 0, done = 0;
     {
-      Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+      Result<std::unique_ptr<Account>> a = Account::open(env, directory, with(GetParam().format));
       if (a) {
         for (; done < steps.size(); ++done) {
           if (!steps[done].run(**a)) break;
@@ -332,7 +342,7 @@ TEST_P(CrashAtEveryIo, keeps_what_was_acknowledged_and_whole_batches_only) {
       SCOPED_TRACE("I/O " + std::to_string(n) + " seed " + std::to_string(seed) + " in step " +
                    (done < steps.size() ? steps[done].name : "none"));
       std::unique_ptr<FaultEnv> boot = env.image(GetParam().survives, seed);
-      OpenOptions o = later();
+      OpenOptions o = later(GetParam().format);
       o.create = true;  // the account itself may never have been acknowledged
       Result<std::unique_ptr<Account>> a = Account::open(*boot, directory, o);
       ASSERT_TRUE(a) << a.error().describe();
@@ -361,12 +371,14 @@ TEST_P(CrashAtEveryIo, keeps_what_was_acknowledged_and_whole_batches_only) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Crashes, CrashAtEveryIo,
-                         testing::Values(CrashCase{"unsynced_is_lost", Survives::synced, 1, false},
-                                         CrashCase{"only_the_process_died", Survives::all, 1, false},
-                                         CrashCase{"unsynced_in_any_order", Survives::some, 6, false},
-                                         CrashCase{"unsynced_is_lost_rewriting", Survives::synced, 1, true},
-                                         CrashCase{"only_the_process_died_rewriting", Survives::all, 1, true},
-                                         CrashCase{"unsynced_in_any_order_rewriting", Survives::some, 6, true}),
+                         testing::Values(CrashCase{"unsynced_is_lost", Survives::synced, 1, false, 2},
+                                         CrashCase{"only_the_process_died", Survives::all, 1, false, finalised},
+                                         CrashCase{"unsynced_in_any_order", Survives::some, 4, false, 2},
+                                         CrashCase{"unsynced_in_any_order_format_1", Survives::some, 2, false, 1},
+                                         CrashCase{"unsynced_is_lost_rewriting", Survives::synced, 1, true, 2},
+                                         CrashCase{"only_the_process_died_rewriting", Survives::all, 1, true, 1},
+                                         CrashCase{"unsynced_in_any_order_rewriting", Survives::some, 4, true, 2},
+                                         CrashCase{"any_order_rewriting_format_1", Survives::some, 2, true, 1}),
                          [](const auto& i) { return i.param.name; });
 
 TEST(NothingBeforeDurable, durable_never_says_more_than_a_crash_would_keep) {
@@ -385,7 +397,7 @@ TEST(NothingBeforeDurable, durable_never_says_more_than_a_crash_would_keep) {
     ASSERT_GE((*a)->appended(), durable);
     ++looks;
   });
-  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, with(2));
   ASSERT_TRUE(a);
   live = a->get();
   for (const Step& s : scenario()) {
@@ -402,7 +414,7 @@ TEST(NothingBeforeDurable, durable_never_says_more_than_a_crash_would_keep) {
 
 TEST(NothingBeforeDurable, failed_sync_ends_it_until_it_is_opened_again) {
   FaultEnv env;
-  Result<std::unique_ptr<Account>> a = Account::open(env, directory, options);
+  Result<std::unique_ptr<Account>> a = Account::open(env, directory, with(2));
   ASSERT_TRUE(a);
   ASSERT_TRUE(create_mailbox(**a, "INBOX"));
   env.fail(env.operations() + 1);

@@ -152,4 +152,15 @@ std::string noise(size_t size, uint32_t seed) {
   return s;
 }
 
+std::string letter_text(uint32_t i) {
+  std::mt19937 random(i);
+  std::string t = "Received: from mx" + std::to_string(random() % 9) + ".example.org by mail.example.net with id " +
+                  std::to_string(random()) + "\r\nFrom: \"Sender, Some\" <s" + std::to_string(random() % 97) +
+                  "@example.org>\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n";
+  static constexpr const char* words[] = {"order",    "meeting",  "please", "invoice",
+                                          "attached", "tomorrow", "for",    "the"};
+  for (uint32_t n = 20 + random() % 60; n > 0; --n) t += std::string(words[random() % 8]) + (n % 12 ? " " : "\r\n");
+  return t;
+}
+
 }  // namespace storage

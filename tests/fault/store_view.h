@@ -24,5 +24,7 @@ RewriteOptions eager();
 
 // Text of `size` octets that compresses badly, always the same for a seed.
 std::string noise(size_t size, uint32_t seed);
+// A small message that resembles the others, as real ones do.
+std::string letter_text(uint32_t seed);
 
 }  // namespace storage

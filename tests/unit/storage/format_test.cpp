@@ -2,12 +2,15 @@
 // every format version that was ever released.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "storage/account.h"
+#include "storage/body_codec.h"
 #include "storage/check.h"
+#include "storage/space.h"
 #include "tests/fault/fault_env.h"
 #include "tests/fault/store_view.h"
 
@@ -56,8 +59,10 @@ std::string dump(const std::vector<uint8_t>& bytes) {
 }
 
 // The lines of the form "0010  aa bb ..." between the two headings.
-std::string example(const std::string& page) {
-  std::istringstream in(page.substr(page.find("## Worked example")));
+std::string example(const std::string& page, const std::string& heading) {
+  size_t from = page.find(heading + "\n");
+  if (from == page.npos) return "no such heading";
+  std::istringstream in(page.substr(from, page.find("\n## ", from) - from));
   std::string out, line;
   while (std::getline(in, line)) {
     if (line.size() < 8 || line.find_first_not_of("0123456789abcdef") != 4 || line.substr(4, 2) != "  ") continue;
@@ -67,9 +72,9 @@ std::string example(const std::string& page) {
   return out;
 }
 
-TEST(Format, worked_example_of_the_page_is_what_is_written) {
+void write_example(uint32_t format, const std::string& heading) {
   FixedEnv env;
-  std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true, .epoch = Epoch(3)});
+  std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true, .epoch = Epoch(3), .format = format});
   MailboxKey key = *create_mailbox(*a, "INBOX");
   ASSERT_TRUE(a->sync());
   Result<PreparedBody> body = prepare(*a, "Subject: hi\r\n\r\nhello\r\n");
@@ -84,20 +89,29 @@ TEST(Format, worked_example_of_the_page_is_what_is_written) {
   ASSERT_TRUE(a->commit(std::move(b)));
   std::string written = dump(env.disk.bytes("/disk/user/log/0000000000000001-open-0000.log"));
   std::filesystem::path page = std::filesystem::path(FAIRLEAD_FIXTURES).parent_path() / "docs" / "storage-format.md";
-  EXPECT_EQ(example(text_of(page)), written);
+  EXPECT_EQ(example(text_of(page), heading), written);
 }
 
-TEST(Format, store_of_version_1_is_read_as_it_was_written) {
-  std::filesystem::path fixture = std::filesystem::path(FAIRLEAD_FIXTURES) / "stores" / "1";
+TEST(Format, worked_examples_of_the_page_are_what_is_written) {
+  write_example(1, "## Worked example, format 1");
+  write_example(2, "## Worked example, format 2");
+}
+
+class StoreOfVersion : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(StoreOfVersion, is_read_as_it_was_written) {
+  const uint32_t version = GetParam();
+  std::filesystem::path fixture = std::filesystem::path(FAIRLEAD_FIXTURES) / "stores" / std::to_string(version);
   std::string expected = text_of(fixture / "expected.txt");
   for (bool with_snapshot : {true, false}) {
     // A copy: opening a store may write to it.
-    std::filesystem::path copy = std::filesystem::path(testing::TempDir()) / "storage_format_1";
+    std::filesystem::path copy =
+        std::filesystem::path(testing::TempDir()) / ("storage_format_" + std::to_string(version));
     std::filesystem::remove_all(copy);
     std::filesystem::copy(fixture, copy, std::filesystem::copy_options::recursive);
     if (!with_snapshot) std::filesystem::remove(copy / "index.snap");
     PosixEnv env;
-    Result<std::unique_ptr<Account>> a = Account::open(env, copy, {.epoch = Epoch(7)});
+    Result<std::unique_ptr<Account>> a = Account::open(env, copy, {.epoch = Epoch(7), .format = version});
     ASSERT_TRUE(a) << a.error().describe();
     EXPECT_EQ((*a)->open_report().used_snapshot, with_snapshot);
     EXPECT_TRUE((*a)->open_report().damage.empty());
@@ -108,6 +122,85 @@ TEST(Format, store_of_version_1_is_read_as_it_was_written) {
     a->reset();
     std::filesystem::remove_all(copy);
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(Format, StoreOfVersion, testing::Values(1, 2));
+
+// How fixtures/stores/2 was made, into the directory that FAIRLEAD_MAKE_STORE names. It is never made again: what was
+// released is what has to be read.
+TEST(Format, DISABLED_makes_the_store_of_version_2) {
+  const char* where = std::getenv("FAIRLEAD_MAKE_STORE");
+  ASSERT_NE(where, nullptr);
+  PosixEnv env;
+  std::unique_ptr<Account> a =
+      *Account::open(env, where, {.create = true, .epoch = Epoch(7), .segment_bytes = 40000, .format = 2});
+  auto box = [&](const char* name, ModSeqMode mode) { return *create_mailbox(*a, name, mode); };
+  const MailboxKey inbox = box("INBOX", ModSeqMode::own), mirror = box("INBOX.Sent", ModSeqMode::mirror);
+  auto info = [](uint32_t i, const std::string& text) {
+    NewMessage m;
+    m.info.size = text.size();
+    m.info.date = {1600000000 + int64_t{i} * 86400, static_cast<int16_t>(static_cast<int>(i % 5) * 60 - 120)};
+    m.flags.system = static_cast<uint8_t>(i % 32);
+    if (i % 7 == 0) m.flags.add("$Forwarded");
+    if (i % 90 == 0) m.flags.add("NonJunk");
+    if (i % 11 == 0) m.info.uidl = "uidl-" + std::to_string(i);
+    if (i % 13 == 0) m.info.save_date = InternalDate{1700000000 + int64_t{i}, 0};
+    return m;
+  };
+  for (uint32_t i = 0; i < 530; ++i) {
+    const std::string text = letter_text(i);
+    Batch b = a->begin();
+    NewMessage m = info(i, text);
+    m.info.body = *b.add_body(*prepare(*a, text));
+    ASSERT_TRUE(b.add_message(inbox, m));
+    ASSERT_TRUE(a->commit(std::move(b)));
+  }
+  Batch b = a->begin();
+  for (uint32_t i = 0; i < 40; ++i) {  // listed first, as a copy does
+    NewMessage m = info(i, letter_text(1000 + i));
+    m.uid = Uid(i * 3 + 1);
+    m.modseq = ModSeq(500 + i);
+    ASSERT_TRUE(b.add_message(mirror, m));
+  }
+  ASSERT_TRUE(a->commit(std::move(b)));
+  ASSERT_TRUE(a->train_dictionary());
+  for (uint32_t i = 0; i < 30; ++i) {
+    const std::string text = letter_text(1000 + i);
+    b = a->begin();
+    Sha256 name = *b.add_body(*prepare(*a, text));
+    ASSERT_TRUE(b.attach_body(mirror, Uid(i * 3 + 1), name, text.size()));
+    ASSERT_TRUE(a->commit(std::move(b)));
+  }
+  b = a->begin();
+  SyncCursor cursor;
+  cursor.uid_next = Uid(200);
+  cursor.highest_modseq = ModSeq(600);
+  cursor.complete = true;
+  b.set_cursor(mirror, cursor);
+  const std::string big = std::string(body_block_size + 1000, 'x') + "\r\n";
+  NewMessage m = info(1, big);
+  m.info.body = *b.add_body(*prepare(*a, big));
+  ASSERT_TRUE(b.add_message(inbox, m));
+  ASSERT_TRUE(b.expunge(inbox, UidSet(Uid(20), Uid(420))));
+  FlagChange seen{FlagsMode::add, {}};
+  seen.flags.system = wire::base::seen;
+  ASSERT_TRUE(b.change_flags(inbox, UidSet(Uid(430), Uid(440)), seen));
+  b.subscribe("INBOX.Sent", true);
+  b.annotate("note", "kept");
+  ASSERT_TRUE(a->commit(std::move(b)));
+  ASSERT_TRUE(*rewrite(*a, eager()));  // packs, and leaves records without bodies and bodies without records
+  for (uint32_t i = 0; i < 5; ++i) {
+    const std::string text = letter_text(2000 + i);
+    b = a->begin();
+    m = info(600 + i, text);
+    m.info.body = *b.add_body(*prepare(*a, text));
+    ASSERT_TRUE(b.add_message(inbox, m));
+    ASSERT_TRUE(a->commit(std::move(b)));
+  }
+  ASSERT_TRUE(Space(*a).retire({0, 0}));
+  ASSERT_TRUE(Space(*a).retire({0, 0}));
+  ASSERT_TRUE(a->close());
+  std::ofstream(std::filesystem::path(where) / "expected.txt", std::ios::binary) << describe(*a);
 }
 
 }  // namespace

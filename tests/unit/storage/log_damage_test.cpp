@@ -33,8 +33,8 @@ struct Small {
   std::vector<std::string> states;
   std::vector<size_t> ends;  // of the log, after each
 
-  explicit Small(bool sync) {
-    std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true});
+  explicit Small(bool sync, uint32_t format = 2) {
+    std::unique_ptr<Account> a = *Account::open(env, "/disk/user", {.create = true, .format = format});
     auto note = [&] {
       if (sync) {
         EXPECT_TRUE(a->sync());
@@ -68,12 +68,18 @@ struct Small {
   }
 };
 
+struct Kind {
+  bool synced;
+  uint32_t format;
+};
+const Kind kinds[] = {{false, 2}, {true, 1}, {true, 2}};
+
 TEST(LogDamage, every_truncation_shows_the_last_whole_batch_and_can_go_on) {
-  for (bool synced : {false, true}) {
-    Small small(synced);
+  for (auto [synced, format] : kinds) {
+    Small small(synced, format);
     for (size_t n = 0; n <= small.log.size(); ++n) {
       std::unique_ptr<FaultEnv> env = small.with({small.log.begin(), small.log.begin() + static_cast<ptrdiff_t>(n)});
-      Result<std::unique_ptr<Account>> a = Account::open(*env, "/disk/user", {.create = true});
+      Result<std::unique_ptr<Account>> a = Account::open(*env, "/disk/user", {.create = true, .format = format});
       ASSERT_TRUE(a) << n << ' ' << a.error().describe();
       size_t whole = 0;
       for (size_t i = 0; i < small.ends.size(); ++i) {
@@ -95,8 +101,8 @@ TEST(LogDamage, every_truncation_shows_the_last_whole_batch_and_can_go_on) {
 }
 
 TEST(LogDamage, every_flipped_byte_is_found_or_harmless) {
-  for (bool synced : {false, true}) {
-    Small small(synced);
+  for (auto [synced, format] : kinds) {
+    Small small(synced, format);
     for (size_t i = 0; i < small.log.size(); ++i) {
       std::vector<uint8_t> bytes = small.log;
       bytes[i] ^= static_cast<uint8_t>(1u << (i % 8));
@@ -124,17 +130,19 @@ TEST(LogDamage, every_flipped_byte_is_found_or_harmless) {
 }
 
 TEST(LogDamage, corrupt_frame_costs_itself_and_nothing_after_it) {
-  Small small(true);
-  std::vector<uint8_t> bytes = small.log;
-  bytes[small.ends[2] + frame_header_size + 100] ^= 1;  // the body of message 2
-  std::unique_ptr<FaultEnv> env = small.with(bytes);
-  std::unique_ptr<Account> a = *Account::open(*env, "/disk/user", {});
-  ASSERT_EQ(a->open_report().damage.size(), 1u);
-  EXPECT_EQ(a->open_report().damage[0].lsn, Lsn(4));
-  MailboxSnapshotPtr s = a->snapshot(a->tree()->find("INBOX")->key);
-  EXPECT_EQ(s->uids().to_string(), "1,3");
-  EXPECT_EQ(s->info().uid_next, Uid(4));
-  EXPECT_EQ(describe(*a), small.states.back());
+  for (uint32_t format : {1u, 2u}) {
+    Small small(true, format);
+    std::vector<uint8_t> bytes = small.log;
+    bytes[small.ends[2] + frame_header_size + 100] ^= 1;  // the body of message 2
+    std::unique_ptr<FaultEnv> env = small.with(bytes);
+    std::unique_ptr<Account> a = *Account::open(*env, "/disk/user", {});
+    ASSERT_EQ(a->open_report().damage.size(), 1u);
+    EXPECT_EQ(a->open_report().damage[0].lsn, Lsn(format == 1 ? 4 : 3));
+    MailboxSnapshotPtr s = a->snapshot(a->tree()->find("INBOX")->key);
+    EXPECT_EQ(s->uids().to_string(), "1,3");
+    EXPECT_EQ(s->info().uid_next, Uid(4));
+    EXPECT_EQ(describe(*a), small.states.back());
+  }
 }
 
 TEST(LogDamage, damaged_segment_header_costs_no_mail) {
@@ -175,7 +183,7 @@ TEST(LogDamage, missing_segment_is_named) {
 TEST(LogDamage, later_incompatible_log_is_refused_and_left_untouched) {
   Small small(true);
   SegmentHeader h = *SegmentHeader::decode(small.log);
-  h.incompatible = 1;
+  h.incompatible |= 2;  // of a format that nobody has yet
   std::vector<uint8_t> bytes = small.log;
   auto header = h.encode();
   std::copy(header.begin(), header.end(), bytes.begin());
@@ -185,7 +193,7 @@ TEST(LogDamage, later_incompatible_log_is_refused_and_left_untouched) {
   ASSERT_FALSE(a);
   EXPECT_EQ(a.error().code, Errc::unsupported);
   EXPECT_EQ(env->bytes(first_segment), bytes);
-  h.incompatible = 0;
+  h.incompatible &= ~uint64_t{2};
   h.compatible = 1;  // may be ignored
   header = h.encode();
   std::copy(header.begin(), header.end(), bytes.begin());

@@ -167,6 +167,36 @@ TEST_P(RepairEveryFrame, is_clean_after_a_flipped_byte_in_any_of_them) {
 INSTANTIATE_TEST_SUITE_P(Snapshot, RepairEveryFrame, testing::Bool(),
                          [](const auto& i) { return i.param ? "with_index" : "by_the_log_alone"; });
 
+// Neither index.snap nor an older copy knows it: what the letter's head says is enough.
+TEST(Repair, message_whose_bytes_are_damaged_stays_listed_with_the_name_of_its_body) {
+  Store s(false);
+  auto before = open(s.env);
+  const Sha256 name = *before->snapshot(s.inbox)->message(0).body;
+  const std::string seen = describe(*before);
+  before.reset();
+  const std::string text = noise(701, 1);
+  for (const std::string& path : s.segments()) {
+    std::vector<uint8_t> bytes = s.env.bytes(path);
+    auto wanted = wire::base::as_bytes(text);
+    auto at = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+    if (at == bytes.end()) continue;
+    at[300] ^= 8;
+    s.env.replace(path, bytes);
+  }
+  Result<RepairReport> r = repair_store(s.env, directory, {});
+  ASSERT_TRUE(r) << r.error().describe();
+  EXPECT_FALSE(r->jumped);
+  EXPECT_EQ(r->lost_frames, 0u);
+  auto a = open(s.env);
+  EXPECT_TRUE(a->open_report().damage.empty());
+  EXPECT_EQ(*a->snapshot(s.inbox)->message(0).body, name);
+  EXPECT_FALSE(a->has_body(name));
+  Batch b = a->begin();
+  ASSERT_EQ(*b.add_body(*prepare(*a, text)), name);
+  ASSERT_TRUE(a->commit(std::move(b)));
+  EXPECT_EQ(describe(*a), seen);
+}
+
 TEST(Repair, closes_the_gap_of_a_segment_that_is_gone_and_jumps_if_nobody_knows_what_it_held) {
   Store store(false);
   const std::vector<std::string> all = store.segments();

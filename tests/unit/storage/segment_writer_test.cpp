@@ -19,7 +19,7 @@ const std::filesystem::path log_directory = directory / "log";
 class SegmentWriterTest : public testing::Test {
  protected:
   SegmentWriterTest() {
-    account_ = *Account::open(env_, directory, {.create = true, .segment_bytes = 2000});
+    account_ = *Account::open(env_, directory, {.create = true, .segment_bytes = 2000, .format = 1});
     key_ = *create_mailbox(*account_, "INBOX");
     for (uint32_t i = 0; i < 12; ++i) {
       Batch b = account_->begin();
