@@ -5,7 +5,8 @@
 //   storage_size [--mail DIR] [--messages N] [--way append|sync] [--format 1|2] [--dictionary 0|1] [--dir DIR]
 //
 // --mail: a directory of messages, one a file, read in order of their names; else small ones are made. --dictionary 1
-// trains one as soon as the account wants it, as the maintenance of a server does.
+// trains one as soon as the account wants it, as the maintenance of a server does. Then
+// it is rewritten until nothing is gained, as that does, too.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "storage/letter.h"
 #include "storage/log_scan.h"
 #include "storage/segments.h"
+#include "storage/space.h"
 
 namespace {
 
@@ -149,6 +151,25 @@ uint64_t fill(Account& account, const Mail& mail, const Options& o) {
   return bytes;
 }
 
+// What the maintenance of a server does when nobody waits for the disk.
+bool pack(Account& account) {
+  while (true) {
+    std::unique_ptr<Rewrite> pass = need(Space(account).begin());
+    if (!pass) return true;
+    Rewrite::Step step = Rewrite::Step::more;
+    while (step == Rewrite::Step::more) step = need(pass->survey(8u << 20));
+    if (step == Rewrite::Step::nothing) return static_cast<bool>(pass->cancel());
+    while (!need(pass->condemn(SIZE_MAX))) {
+    }
+    while (need(pass->copy(8u << 20)) == Rewrite::Step::more) {
+    }
+    while (!need(pass->adopt(SIZE_MAX))) {
+    }
+    pass.reset();
+    for (int n = 0; n < 2; ++n) need(Space(account).retire({0, 0}));  // what was replaced is removed at once
+  }
+}
+
 struct Parts {
   uint64_t log = 0, blocks = 0, index = 0, other = 0, on_disk = 0;
 };
@@ -203,6 +224,9 @@ int main(int argc, char** argv) {
   const uint64_t bytes = fill(*account, mail, o);
   if (!account->close()) return 1;
   print("written", parts_of(env, o.directory), bytes, mail.count(), cpu_now() - start);
+  const double packing = cpu_now();
+  if (!pack(*account) || !account->close()) return 1;
+  print("packed", parts_of(env, o.directory), bytes, mail.count(), cpu_now() - packing);
   account.reset();
   std::filesystem::remove_all(o.directory);
 }
