@@ -202,12 +202,12 @@ TEST(Format, store_with_everything_in_it_is_written_and_read) {
   ASSERT_TRUE(Space(*a).retire({0, 0}));
   ASSERT_TRUE(Space(*a).retire({0, 0}));
   ASSERT_TRUE(a->close());
-  const std::string seen = describe(*a);
-  std::ofstream(where / "expected.txt", std::ios::binary) << seen;
+  const std::string whole = describe(*a);
+  std::ofstream(where / "expected.txt", std::ios::binary) << whole;
   a.reset();
   a = *Account::open(env, where, {.epoch = Epoch(7)});
   EXPECT_TRUE(a->open_report().damage.empty());
-  EXPECT_EQ(describe(*a), seen);
+  EXPECT_EQ(describe(*a), whole);
   EXPECT_TRUE(check_store(env, where)->clean());
   a.reset();
   if (kept == nullptr) std::filesystem::remove_all(where);
