@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "storage/account_impl.h"
+#include "storage/cold_rescue.h"
 #include "storage/crc32c.h"
 #include "storage/replay.h"
 #include "storage/snapshot_draft.h"
@@ -94,11 +95,9 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
 std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, const AccountState::Slot& slot) {
   Result<SnapshotFile> file = SnapshotFile::open_known(env_, snapshot_path());
   if (file) {
-    Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
-    if (section) {
-      Result<std::shared_ptr<const MailboxState>> box = MailboxSection::decode(*section, key, file->header().format);
-      if (box) return *box;
-    }
+    std::shared_ptr<const ColdFile> cold = cold_file_.lock();
+    if (!cold) cold_file_ = cold = cold_file(env_, directory_, file->file(), file->header().lsn, cold_damaged_);
+    if (Result<std::shared_ptr<const MailboxState>> box = file->mailbox(slot.section, key, cold)) return *box;
   }
   snapshot_failed_ = true;
   if (!opened_) return nullptr;  // opening starts over without it
@@ -155,15 +154,20 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
     at += bytes.size();
     return (*file)->write_at(start + ref.offset, bytes);
   };
-  Buffer bytes, place_bytes;
+  Buffer hot, cold, place_bytes;
+  std::vector<ColdPiece> pieces;
   std::optional<BodyEncoder> encoder;
   if (format_ >= 2) encoder.emplace(place_bytes, *places);
-  auto put_mailbox = [&](std::span<const uint8_t> section, SectionRef& ref) -> Result<void> {
-    if (encoder) {
-      Result<void> r = MailboxSection::names(section, [&](const Sha256& name) { encoder->add(name); });
-      if (!r) return r;
-    }
-    return put(section, ref);
+  const OnName note = [&](const Sha256& name) {
+    if (encoder) encoder->add(name);
+  };
+  // What is read later lies behind what is read first.
+  auto put_mailbox = [&](std::span<const uint8_t> first, std::span<const uint8_t> later, SectionRef& ref) {
+    Result<void> r = put(first, ref);
+    if (!r || later.empty()) return r;
+    r = (*file)->write_at(at, later);
+    at += later.size();
+    return r;
   };
   for (auto& [key, slot] : d.slots) {
     std::shared_ptr<const MailboxState> box = slot.mailbox;
@@ -172,17 +176,29 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
       if (Result<std::shared_ptr<const Buffer>> section = old->section(slot.section)) {
         const uint32_t format = old->header().format;
         if (format == format_) {
-          if (Result<void> r = put_mailbox((*section)->bytes(), slot.section); !r) return r;
+          Result<std::shared_ptr<const Buffer>> rest = std::make_shared<const Buffer>();
+          if (format >= 2) rest = old->cold(slot.section, **section, note);
+          if (!rest) return Failure(Errc::unavailable, "a mailbox cannot be read from index.snap");
+          if (Result<void> r = put_mailbox((*section)->bytes(), (*rest)->bytes(), slot.section); !r) return r;
           continue;
         }
-        if (Result<std::shared_ptr<const MailboxState>> r = MailboxSection::decode(*section, key, format)) box = *r;
+        if (auto r = old->mailbox(slot.section, key, cold_file(env_, directory_, old->file(), old->header().lsn)))
+          box = *r;
       }
     }
     if (!box) box = load(key);
     if (!box) return Failure(Errc::unavailable, "a mailbox cannot be read from index.snap");
-    bytes.clear();
-    MailboxSection::encode(bytes, *box, format_);
-    if (Result<void> r = put_mailbox(bytes.bytes(), slot.section); !r) return r;
+    hot.clear();
+    cold.clear();
+    pieces.clear();
+    MailboxSection::encode(hot, cold, *box, format_, pieces);
+    for (ColdPiece& p : pieces) {
+      Result<void> r = names_of(cold.bytes(static_cast<size_t>(p.offset), p.length), p.messages, note);
+      if (!r) return r;
+      p.offset += at + hot.size();
+      if (p.same) draft.moved.push_back(std::move(p));
+    }
+    if (Result<void> r = put_mailbox(hot.bytes(), cold.bytes(), slot.section); !r) return r;
   }
   if (encoder) {
     encoder->finish();
@@ -197,7 +213,12 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
   h.file_length = at;
   if (Result<void> r = (*file)->write_at(SnapshotHeader::size, directory.bytes()); !r) return r;
   if (Result<void> r = (*file)->write_at(0, h.encode()); !r) return r;
-  return (*file)->sync();
+  if (Result<void> r = (*file)->sync(); !r) return r;
+  if (draft.moved.empty()) return {};
+  Result<std::unique_ptr<File>> reading = env_.open(snapshot_temporary(), Env::Mode::read);
+  if (!reading) return reading.error();
+  draft.file = std::move(*reading);
+  return {};
 }
 
 }  // namespace storage

@@ -153,10 +153,12 @@ class Account::Impl {
   std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();  // a batch's bytes, between batches
   std::shared_ptr<std::atomic<uint64_t>> spooled_ = std::make_shared<std::atomic<uint64_t>>(0);
 
-  Lsn checkpoint_;                // index.snap holds all there is up to here; 0: not known
-  Lsn snapshot_lsn_;              // what index.snap says of itself; 0: there is none that could be used
-  bool snapshot_failed_ = false;  // a section of it could not be read
-  bool drafting_ = false;         // a new one is being written
+  Lsn checkpoint_;                           // index.snap holds all there is up to here; 0: not known
+  Lsn snapshot_lsn_;                         // what index.snap says of itself; 0: there is none that could be used
+  bool snapshot_failed_ = false;             // a section of it could not be read
+  std::weak_ptr<const ColdFile> cold_file_;  // index.snap as it is now, while mailboxes have something there to read
+  std::shared_ptr<std::atomic<bool>> cold_damaged_ = std::make_shared<std::atomic<bool>>(false);
+  bool drafting_ = false;  // a new one is being written
   bool opened_ = false;
   std::unique_ptr<AccountState> rescued_;  // from the log, for the mailboxes that index.snap has lost
 

@@ -267,7 +267,10 @@ Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::
   for (const auto& [key, slot] : file->directory().slots) {
     Result<std::shared_ptr<const Buffer>> section = file->section(slot.section);
     if (!section && section.error().code != Errc::corrupt) return section.error();
-    if (!section || !MailboxSection::decode(*section, key, file->header().format)) {
+    const uint32_t format = file->header().format;
+    bool good = section && MailboxSection::decode(*section, key, format, {});
+    if (good && format >= 2) good = static_cast<bool>(file->cold(slot.section, **section, [](const Sha256&) {}));
+    if (!good) {
       return bad("index.snap: mailbox " + std::to_string(key.value));
     }
   }

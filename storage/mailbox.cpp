@@ -71,7 +71,7 @@ const MessageInfo& MailboxSnapshot::message(uint32_t index) const {
 
 std::optional<Sha256> MailboxSnapshot::body(uint32_t index) const {
   auto [c, at] = locate(first_index_, index);
-  return chunks_[c]->cold->body(chunks_[c]->cold_index[at]);
+  return chunks_[c]->cold->body(chunks_[c]->cold_at(at));
 }
 
 MessageColumns MailboxSnapshot::columns(uint32_t begin, uint32_t end) const {

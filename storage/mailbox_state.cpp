@@ -207,9 +207,7 @@ UidSet MailboxState::uids() const {
 
 void MailboxState::collect_bodies(std::vector<Sha256>& out) const {
   for (const auto& c : chunks_) {
-    for (uint32_t cold : c->cold_index) {
-      if (std::optional<Sha256> body = c->cold->body(cold)) out.push_back(*body);
-    }
+    c->cold->bodies(c->cold_index, c->size(), out);
   }
 }
 
@@ -319,7 +317,7 @@ bool MailboxState::expunge(uint64_t token, const record::Expunge& e) {
       fresh->uid.push_back(old.uid[at]);
       fresh->modseq.push_back(old.modseq[at]);
       fresh->flags.push_back(old.flags[at]);
-      fresh->cold_index.push_back(old.cold_index[at]);
+      fresh->cold_index.push_back(old.cold_at(at));
       if (const std::vector<uint32_t>* o = old.overflow_of(at)) fresh->set_overflow(old.uid[at], *o);
     }
     chunks_[k] = std::move(fresh);

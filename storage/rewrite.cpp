@@ -27,6 +27,7 @@ Rewrite::Impl::Impl(Account::Impl& account, const RewriteOptions& options)
   // What has not been looked at since index.snap was written is read from there; also after it has been replaced.
   if (Result<SnapshotFile> f = SnapshotFile::open(account.env(), account.directory() / "index.snap")) {
     snapshot_ = std::move(*f);
+    cold_file_ = cold_file(account.env(), account.directory(), snapshot_->file(), snapshot_->header().lsn);
   }
   next_slot_ = slots_.begin();
   segments_ = account.files().names();
@@ -40,10 +41,7 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
         std::shared_ptr<const MailboxState> box = slot.mailbox;
         if (!box) {
           if (!snapshot_) return later("index.snap cannot be read");
-          Result<std::shared_ptr<const Buffer>> section = snapshot_->section(slot.section);
-          if (!section) return later("index.snap cannot be read");
-          Result<std::shared_ptr<const MailboxState>> read =
-              MailboxSection::decode(*section, key, snapshot_->header().format);
+          Result<std::shared_ptr<const MailboxState>> read = snapshot_->mailbox(slot.section, key, cold_file_);
           if (!read) return later("index.snap cannot be read");
           box = *read;
         }
@@ -53,6 +51,7 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
       if (next_slot_ != slots_.end()) return Step::more;
       slots_.clear();
       snapshot_.reset();
+      cold_file_.reset();
       live_.finish();
       if (Result<void> r = list_candidates(); !r) return r.error();
       phase_ = Phase::counting;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/account_impl.h"
+#include "storage/cold_rescue.h"
 #include "storage/frame_cursor.h"
 #include "storage/letter.h"
 #include "storage/liveness.h"
@@ -79,6 +80,7 @@ class Rewrite::Impl {
   std::map<MailboxKey, AccountState::Slot> slots_;
   std::map<MailboxKey, AccountState::Slot>::const_iterator next_slot_;
   std::optional<SnapshotFile> snapshot_;
+  std::shared_ptr<const ColdFile> cold_file_;
   Liveness live_;
   std::vector<SegmentName> segments_;
   std::vector<Candidate> candidates_;  // in order

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 
-#include "storage/frame.h"
+#include "storage/crc32c.h"
 #include "storage/record.h"
 
 namespace storage {
 namespace {
-
-constexpr size_t body_place_size = 52;
 
 template <class T>
 void put_array(Buffer& out, const std::vector<T>& values) {
@@ -51,40 +49,15 @@ void put_plain(Buffer& out, const MessageChunk& c) {
   put_array(out, c.modseq);
   put_array(out, c.flags);
   put_overflow(out, c);
+  const std::vector<MessageInfo> infos = c.cold->infos(c.cold_index, c.size());
   size_t offsets = out.size();
   out.extend(4 * (size_t{c.size()} + 1));
   size_t start = out.size();
   for (uint32_t i = 0; i < c.size(); ++i) {
     store_le<uint32_t>(out.data() + offsets + 4 * size_t{i}, static_cast<uint32_t>(out.size() - start));
-    record::encode_info(out, c.info(i));
+    record::encode_info(out, infos[i]);
   }
   store_le<uint32_t>(out.data() + offsets + 4 * size_t{c.size()}, static_cast<uint32_t>(out.size() - start));
-}
-
-std::shared_ptr<MessageChunk> get_plain(Reader& in, const std::shared_ptr<const Buffer>& section) {
-  auto c = std::make_shared<MessageChunk>();
-  auto n = in.get<uint32_t>();
-  if (n == 0 || n > chunk_capacity) {
-    in.fail();
-    return c;
-  }
-  c->uid = get_array<uint32_t>(in, n);
-  c->modseq = get_array<uint64_t>(in, n);
-  c->flags = get_array<uint64_t>(in, n);
-  c->overflow = get_overflow(in);
-  std::vector<uint32_t> offsets = get_array<uint32_t>(in, n + 1);
-  auto base = static_cast<uint32_t>(section->size() - in.left());
-  if (!in.ok() || !std::is_sorted(offsets.begin(), offsets.end())) {
-    in.fail();
-    return c;
-  }
-  in.bytes(offsets.back());
-  for (uint32_t& o : offsets) o += base;
-  c->cold_index.resize(n);
-  for (uint32_t i = 0; i < n; ++i) c->cold_index[i] = i;
-  if (in.ok()) c->cold = std::make_shared<ColdStore>(section, std::move(offsets));
-  if (!std::is_sorted(c->uid.begin(), c->uid.end())) in.fail();
-  return c;
 }
 
 uint64_t zigzag(int64_t v) { return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63); }
@@ -158,7 +131,35 @@ std::vector<uint64_t> get_palette(Reader& in, size_t n) {
   return values;
 }
 
-void put_packed(Buffer& out, const MessageChunk& c) {
+void put_cold(Buffer& out, const MessageChunk& c) {
+  const uint32_t n = c.size();
+  const std::vector<MessageInfo> infos = c.cold->infos(c.cold_index, n);
+  std::vector<uint8_t> bitmap((n + 7) / 8);
+  uint32_t bodies = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    if (!infos[i].body) continue;
+    bitmap[i / 8] = static_cast<uint8_t>(bitmap[i / 8] | 1 << i % 8);
+    ++bodies;
+  }
+  out.put<uint8_t>(bodies == 0 ? 0 : bodies == n ? 1 : 2);
+  if (bodies != 0 && bodies != n) out.put_bytes(bitmap);
+  for (const MessageInfo& info : infos) {
+    if (info.body) out.put_bytes(*info.body);
+  }
+  Buffer blocks;
+  for (uint32_t i = 0; i < n; i += ColdStore::block_size) {
+    const size_t from = blocks.size();
+    int64_t before = 0;
+    for (uint32_t k = i; k < std::min(n, i + ColdStore::block_size); ++k) {
+      record::encode_packed_info(blocks, infos[k], before);
+      before = infos[k].date.seconds;
+    }
+    out.put_varint(blocks.size() - from);
+  }
+  out.put_bytes(blocks.bytes());
+}
+
+void put_packed(Buffer& out, Buffer& cold, const MessageChunk& c, std::vector<ColdPiece>& pieces) {
   const uint32_t n = c.size();
   out.put_varint(n);
   UidSet uids;
@@ -167,60 +168,21 @@ void put_packed(Buffer& out, const MessageChunk& c) {
   put_runs(out, c.modseq);
   put_palette(out, c.flags);
   put_overflow(out, c);
-
-  std::vector<uint8_t> bitmap((n + 7) / 8);
-  uint32_t bodies = 0;
-  for (uint32_t i = 0; i < n; ++i) {
-    if (!c.info(i).body) continue;
-    bitmap[i / 8] = static_cast<uint8_t>(bitmap[i / 8] | 1 << i % 8);
-    ++bodies;
+  ColdPiece piece;
+  piece.store = c.cold;
+  piece.messages = n;
+  piece.offset = cold.size();
+  if (std::shared_ptr<const Buffer> same = c.cold_index.empty() ? c.cold->packed_bytes() : nullptr) {
+    cold.put_bytes(same->bytes());
+    piece.same = true;
+  } else {
+    put_cold(cold, c);
   }
-  out.put<uint8_t>(bodies == 0 ? 0 : bodies == n ? 1 : 2);
-  if (bodies != 0 && bodies != n) out.put_bytes(bitmap);
-  for (uint32_t i = 0; i < n; ++i) {
-    if (c.info(i).body) out.put_bytes(*c.info(i).body);
-  }
-
-  Buffer cold;
-  for (uint32_t i = 0; i < n; i += ColdStore::block_size) {
-    const size_t from = cold.size();
-    int64_t before = 0;
-    for (uint32_t k = i; k < std::min(n, i + ColdStore::block_size); ++k) {
-      record::encode_packed_info(cold, c.info(k), before);
-      before = c.info(k).date.seconds;
-    }
-    out.put_varint(cold.size() - from);
-  }
-  out.put_bytes(cold.bytes());
-}
-
-// Where the parts of a packed chunk lie behind its hot arrays.
-ColdStore::Packed get_cold(Reader& in, const uint8_t* section, uint32_t n) {
-  ColdStore::Packed p;
-  p.count = n;
-  auto place = [&](std::span<const uint8_t> b) { return b.empty() ? 0 : static_cast<uint32_t>(b.data() - section); };
-  auto mode = in.get<uint8_t>();
-  if (mode > 2) in.fail();
-  size_t bodies = mode == 1 ? n : 0;
-  p.all_bodies = mode == 1;
-  if (mode == 2) {
-    std::span<const uint8_t> bitmap = in.bytes((n + 7) / 8);
-    p.bitmap = place(bitmap);
-    for (uint8_t b : bitmap) bodies += static_cast<size_t>(__builtin_popcount(b));
-    if (!bitmap.empty() && n % 8 != 0 && bitmap.back() >> n % 8 != 0) in.fail();
-  }
-  p.names = place(in.bytes(bodies * sizeof(Sha256)));
-  std::vector<uint64_t> lengths((n + ColdStore::block_size - 1) / ColdStore::block_size);
-  for (uint64_t& l : lengths) l = in.varint();
-  p.blocks.reserve(lengths.size() + 1);
-  for (uint64_t l : lengths) {
-    if (l == 0 || l > in.left()) in.fail();
-    std::span<const uint8_t> block = in.bytes(static_cast<size_t>(l));
-    p.blocks.push_back(place(block));
-    if (!block.empty()) p.end = place(block) + static_cast<uint32_t>(block.size());
-  }
-  p.blocks.push_back(p.end);
-  return p;
+  piece.length = static_cast<uint32_t>(cold.size() - piece.offset);
+  piece.crc = crc32c(cold.bytes(static_cast<size_t>(piece.offset), piece.length));
+  out.put_varint(piece.length);
+  out.put<uint32_t>(piece.crc);
+  pieces.push_back(std::move(piece));
 }
 
 uint32_t get_count(Reader& in) {
@@ -229,7 +191,41 @@ uint32_t get_count(Reader& in) {
   return in.ok() ? static_cast<uint32_t>(n) : 0;
 }
 
-std::shared_ptr<MessageChunk> get_packed(Reader& in, const std::shared_ptr<const Buffer>& section) {
+}  // namespace
+
+std::shared_ptr<MessageChunk> get_plain_chunk(Reader& in, const std::shared_ptr<const Buffer>& section) {
+  auto c = std::make_shared<MessageChunk>();
+  auto n = in.get<uint32_t>();
+  if (n == 0 || n > chunk_capacity) {
+    in.fail();
+    return c;
+  }
+  c->uid = get_array<uint32_t>(in, n);
+  c->modseq = get_array<uint64_t>(in, n);
+  c->flags = get_array<uint64_t>(in, n);
+  c->overflow = get_overflow(in);
+  std::vector<uint32_t> offsets = get_array<uint32_t>(in, n + 1);
+  auto base = static_cast<uint32_t>(section->size() - in.left());
+  if (!in.ok() || !std::is_sorted(offsets.begin(), offsets.end())) {
+    in.fail();
+    return c;
+  }
+  in.bytes(offsets.back());
+  for (uint32_t& o : offsets) o += base;
+  if (in.ok()) c->cold = std::make_shared<ColdStore>(section, std::move(offsets));
+  if (!std::is_sorted(c->uid.begin(), c->uid.end())) in.fail();
+  return c;
+}
+
+void put_chunk(Buffer& hot, Buffer& cold, const MessageChunk& chunk, uint32_t format, std::vector<ColdPiece>& pieces) {
+  if (format == 1) {
+    put_plain(hot, chunk);
+  } else {
+    put_packed(hot, cold, chunk, pieces);
+  }
+}
+
+std::shared_ptr<MessageChunk> get_packed_chunk(Reader& in, MailboxKey mailbox, ColdStore::Place& place) {
   auto c = std::make_shared<MessageChunk>();
   const uint32_t n = get_count(in);
   size_t total = 0;
@@ -244,56 +240,19 @@ std::shared_ptr<MessageChunk> get_packed(Reader& in, const std::shared_ptr<const
   c->modseq = get_runs(in, n);
   c->flags = get_palette(in, n);
   c->overflow = get_overflow(in);
-  ColdStore::Packed cold = get_cold(in, section->data(), n);
+  uint64_t length = in.varint();
+  place.crc = in.get<uint32_t>();
+  if (length > UINT32_MAX) in.fail();
   if (!in.ok()) return c;
-  c->cold_index.resize(n);
-  for (uint32_t i = 0; i < n; ++i) c->cold_index[i] = i;
-  c->cold = std::make_shared<ColdStore>(section, std::move(cold));
+  place.length = static_cast<uint32_t>(length);
+  c->cold = std::make_shared<ColdStore>(place, mailbox, std::move(uids));
+  place.offset += length;
   return c;
 }
 
-// A place that follows the one before costs its length only.
-void put_place(Buffer& out, const BodyPlace& p, BodyPlace& before) {
-  const uint64_t next = before.offset + frame_header_size + before.length;
-  const bool follows = p.segment && p.segment == before.segment && p.offset == next;
-  out.put_varint(uint64_t{p.length} << 1 | (follows ? 0 : 1));
-  if (!follows) {
-    out.put_varint(p.segment.value);
-    out.put_varint(zigzag(static_cast<int64_t>(p.offset - (p.segment == before.segment ? next : 0))));
-  }
-  if (p.segment) before = p;
-}
-
-void get_place(Reader& in, BodyPlace& p, BodyPlace& before) {
-  const uint64_t next = before.offset + frame_header_size + before.length;
-  uint64_t length = in.varint();
-  if (length >> 1 > UINT32_MAX) in.fail();
-  p.length = static_cast<uint32_t>(length >> 1);
-  p.segment = before.segment;
-  p.offset = next;
-  if (length & 1) {
-    p.segment = Lsn(in.varint());
-    p.offset = static_cast<uint64_t>(unzigzag(in.varint())) + (p.segment == before.segment ? next : 0);
-  }
-  if (p.segment) before = p;
-}
-
-}  // namespace
-
-void put_chunk(Buffer& out, const MessageChunk& chunk, uint32_t format) {
-  if (format == 1) {
-    put_plain(out, chunk);
-  } else {
-    put_packed(out, chunk);
-  }
-}
-
-std::shared_ptr<MessageChunk> get_chunk(Reader& in, const std::shared_ptr<const Buffer>& section, uint32_t format) {
-  return format == 1 ? get_plain(in, section) : get_packed(in, section);
-}
-
-void skip_chunk(Reader& in, const OnName& f) {
-  const uint32_t n = get_count(in);
+PassedChunk skip_chunk(Reader& in) {
+  PassedChunk passed;
+  const uint32_t n = passed.messages = get_count(in);
   for (size_t ranges = in.count(2); ranges > 0 && in.ok(); --ranges) {
     in.varint();
     in.varint();
@@ -306,99 +265,28 @@ void skip_chunk(Reader& in, const OnName& f) {
   for (size_t i = 0; i < palette; ++i) in.varint();
   if (palette > 1) in.bytes(size_t{n} * (palette <= 256 ? 1 : 2));
   (void)get_overflow(in);
-  auto mode = in.get<uint8_t>();
-  size_t bodies = mode == 1 ? n : 0;
-  if (mode == 2) {
-    for (uint8_t b : in.bytes((n + 7) / 8)) bodies += static_cast<size_t>(__builtin_popcount(b));
+  uint64_t length = in.varint();
+  if (length > UINT32_MAX) in.fail();
+  passed.cold_length = static_cast<uint32_t>(length);
+  passed.cold_crc = in.get<uint32_t>();
+  return passed;
+}
+
+Result<void> names_of(std::span<const uint8_t> cold, uint32_t messages, const OnName& f) {
+  std::optional<ColdStore::Parts> parts = ColdStore::parse(cold, messages);
+  if (!parts) return Failure(Errc::corrupt, "index.snap: messages");
+  size_t bodies = parts->all_bodies ? messages : 0;
+  if (parts->some_bodies) {
+    for (uint8_t b : cold.subspan(parts->bitmap, parts->names - parts->bitmap)) {
+      bodies += static_cast<size_t>(__builtin_popcount(b));
+    }
   }
-  std::span<const uint8_t> names = in.bytes(bodies * sizeof(Sha256));
-  uint64_t cold = 0;
-  for (uint32_t i = 0; i < n && in.ok(); i += ColdStore::block_size) cold += in.varint();
-  if (cold > in.left()) in.fail();
-  in.bytes(static_cast<size_t>(cold));
-  if (!in.ok()) return;
-  for (size_t at = 0; at < names.size(); at += sizeof(Sha256)) {
+  for (size_t i = 0; i < bodies; ++i) {
     Sha256 name;
-    std::copy_n(names.data() + at, name.size(), name.begin());
+    std::copy_n(cold.data() + parts->names + i * name.size(), name.size(), name.begin());
     f(name);
   }
-}
-
-void encode_places(Buffer& out, std::span<const BodyPlace> places) {
-  for (const BodyPlace& p : places) {
-    out.put_bytes(p.name);
-    out.put<uint64_t>(p.segment.value);
-    out.put<uint64_t>(p.offset);
-    out.put<uint32_t>(p.length);
-  }
-}
-
-Result<BodyTable> decode_places(std::span<const uint8_t> section) {
-  if (section.size() % body_place_size != 0) return Failure(Errc::corrupt, "index.snap: bodies");
-  BodyTable table;
-  table.reserve(section.size() / body_place_size);
-  for (const uint8_t* p = section.data(); p != section.data() + section.size(); p += body_place_size) {
-    BodyPlace b;
-    std::copy_n(p, b.name.size(), b.name.begin());
-    b.segment = Lsn(load_le<uint64_t>(p + 32));
-    b.offset = load_le<uint64_t>(p + 40);
-    b.length = load_le<uint32_t>(p + 48);
-    table.add(b);
-  }
-  return table;
-}
-
-BodyEncoder::BodyEncoder(Buffer& out, const std::vector<BodyPlace>& places) : out_(out) {
-  all_.reserve(places.size());
-  for (const BodyPlace& p : places) all_.add(p);
-  done_.resize(places.size());
-  out_.put<uint32_t>(static_cast<uint32_t>(places.size()));
-}
-
-void BodyEncoder::add(const Sha256& name) {
-  if (all_.find(name) == nullptr) {
-    all_.add(BodyPlace{name, Lsn(0), 0, 0, 0});  // a message whose body is gone
-    done_.push_back(false);
-  }
-  const BodyPlace* p = all_.find(name);
-  auto at = static_cast<size_t>(p - all_.places().data());
-  if (done_[at]) return;
-  done_[at] = true;
-  put_place(out_, *p, before_);
-}
-
-void BodyEncoder::finish() {
-  for (size_t i = 0; i < done_.size(); ++i) {
-    if (done_[i]) continue;
-    out_.put_bytes(all_.places()[i].name);
-    put_place(out_, all_.places()[i], before_);
-  }
-}
-
-BodyDecoder::BodyDecoder(std::span<const uint8_t> section) : in_(section) {
-  auto n = in_.get<uint32_t>();
-  if (n > section.size()) in_.fail();
-  if (in_.ok()) table_.reserve(n);
-}
-
-void BodyDecoder::add(const Sha256& name) {
-  if (!in_.ok() || table_.find(name) != nullptr) return;
-  BodyPlace p;
-  p.name = name;
-  get_place(in_, p, before_);
-  if (in_.ok()) table_.add(p);
-}
-
-Result<BodyTable> BodyDecoder::finish() {
-  while (in_.ok() && !in_.at_end()) {
-    BodyPlace p;
-    std::span<const uint8_t> name = in_.bytes(p.name.size());
-    std::copy(name.begin(), name.end(), p.name.begin());
-    get_place(in_, p, before_);
-    if (in_.ok() && !table_.add(p)) in_.fail();
-  }
-  if (!in_.ok()) return Failure(Errc::corrupt, "index.snap: bodies");
-  return std::move(table_);
+  return {};
 }
 
 }  // namespace storage

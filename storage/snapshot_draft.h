@@ -14,6 +14,9 @@ struct SnapshotDraft {
   SnapshotHeader header;
   SnapshotDirectory directory;
   std::vector<BodyPlace> condemned;  // by a pass that is under way
+  // Written: what is in memory only as a place in the old file, and where it is now.
+  std::vector<ColdPiece> moved;
+  std::shared_ptr<const File> file;
 };
 
 // A mailbox whose section in the old file cannot be read; null: then there is no new file either.

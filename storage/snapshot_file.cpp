@@ -184,30 +184,31 @@ Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> byt
   return d;
 }
 
-void MailboxSection::encode(Buffer& out, const MailboxState& m, uint32_t format) {
-  put_info(out, m.info_);
-  put_cursor(out, m.cursor_);
-  out.put_varint(m.keywords_->names.size());
-  for (const std::string& k : m.keywords_->names) out.put_text(k);
+void MailboxSection::encode(Buffer& hot, Buffer& cold, const MailboxState& m, uint32_t format,
+                            std::vector<ColdPiece>& pieces) {
+  put_info(hot, m.info_);
+  put_cursor(hot, m.cursor_);
+  hot.put_varint(m.keywords_->names.size());
+  for (const std::string& k : m.keywords_->names) hot.put_text(k);
   const Tombstones& t = *m.tombstones_;
-  out.put<uint64_t>(t.floor.value);
-  out.put<uint64_t>(t.inclusive_until.value);
-  out.put<uint8_t>(t.listed ? 1 : 0);
-  out.put_varint(t.entries.size());
+  hot.put<uint64_t>(t.floor.value);
+  hot.put<uint64_t>(t.inclusive_until.value);
+  hot.put<uint8_t>(t.listed ? 1 : 0);
+  hot.put_varint(t.entries.size());
   for (const Tombstones::Entry& e : t.entries) {
-    out.put<uint64_t>(e.modseq);
-    out.put<uint32_t>(e.first);
-    out.put<uint32_t>(e.last);
+    hot.put<uint64_t>(e.modseq);
+    hot.put<uint32_t>(e.first);
+    hot.put<uint32_t>(e.last);
   }
-  record::encode_set(out, t.expunged);
-  out.put_varint(m.chunks_.size());
-  for (const auto& c : m.chunks_) put_chunk(out, *c, format);
+  record::encode_set(hot, t.expunged);
+  hot.put_varint(m.chunks_.size());
+  for (const auto& c : m.chunks_) put_chunk(hot, cold, *c, format, pieces);
 }
 
-Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_ptr<const Buffer> section,
-                                                                   MailboxKey key, uint32_t format) {
-  if (section->size() > UINT32_MAX) return damaged("section too long");
-  Reader in(section->bytes());
+Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_ptr<const Buffer> hot, MailboxKey key,
+                                                                   uint32_t format, ColdStore::Place cold) {
+  if (hot->size() > UINT32_MAX) return damaged("section too long");
+  Reader in(hot->bytes());
   auto m = std::make_shared<MailboxState>(get_info(in, key));
   m->cursor_ = get_cursor(in);
   for (size_t n = in.count(1); n > 0; --n) m->keywords_->add(in.text());
@@ -224,15 +225,15 @@ Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_p
   }
   t.expunged = record::decode_set(in);
   for (size_t n = in.count(5); n > 0 && in.ok(); --n) {
-    m->chunks_.push_back(get_chunk(in, section, format));
+    m->chunks_.push_back(format == 1 ? get_plain_chunk(in, hot) : get_packed_chunk(in, key, cold));
     m->size_ += m->chunks_.back()->size();
   }
   if (!in.ok() || !in.at_end()) return damaged("section");
   return std::shared_ptr<const MailboxState>(std::move(m));
 }
 
-Result<void> MailboxSection::names(std::span<const uint8_t> section, const OnName& f) {
-  Reader in(section);
+Result<std::vector<PassedChunk>> MailboxSection::chunks(std::span<const uint8_t> hot) {
+  Reader in(hot);
   in.text();  // fields
   (void)get_cursor(in);
   for (size_t n = in.count(1); n > 0; --n) in.text();
@@ -242,9 +243,10 @@ Result<void> MailboxSection::names(std::span<const uint8_t> section, const OnNam
     in.varint();
     in.varint();
   }
-  for (size_t n = in.count(5); n > 0 && in.ok(); --n) skip_chunk(in, f);
+  std::vector<PassedChunk> all;
+  for (size_t n = in.count(5); n > 0 && in.ok(); --n) all.push_back(skip_chunk(in));
   if (!in.ok() || !in.at_end()) return damaged("section");
-  return {};
+  return all;
 }
 
 Result<SnapshotFile> SnapshotFile::open(Env& env, const std::filesystem::path& path) {
@@ -289,7 +291,7 @@ Result<SnapshotFile> SnapshotFile::open_known(Env& env, const std::filesystem::p
 }
 
 Result<std::shared_ptr<const Buffer>> SnapshotFile::section(const SectionRef& ref) const {
-  uint64_t base = SnapshotHeader::size + uint64_t{header_.directory_length};
+  const uint64_t base = this->base();
   if (ref.offset > header_.file_length - base || ref.length > header_.file_length - base - ref.offset) {
     return damaged("place of a section");
   }
@@ -297,6 +299,36 @@ Result<std::shared_ptr<const Buffer>> SnapshotFile::section(const SectionRef& re
   if (!bytes) return bytes.error();
   if (bytes->size() != ref.length || crc32c(bytes->bytes()) != ref.crc) return damaged("checksum of a section");
   return std::make_shared<const Buffer>(std::move(*bytes));
+}
+
+Result<std::shared_ptr<const MailboxState>> SnapshotFile::mailbox(const SectionRef& ref, MailboxKey key,
+                                                                  std::shared_ptr<const ColdFile> cold) const {
+  Result<std::shared_ptr<const Buffer>> hot = section(ref);
+  if (!hot) return hot.error();
+  ColdStore::Place place{std::move(cold), base() + ref.offset + ref.length, 0, 0};
+  return MailboxSection::decode(*hot, key, header_.format, std::move(place));
+}
+
+Result<std::shared_ptr<const Buffer>> SnapshotFile::cold(const SectionRef& ref, const Buffer& hot,
+                                                         const OnName& f) const {
+  Result<std::vector<PassedChunk>> chunks = MailboxSection::chunks(hot.bytes());
+  if (!chunks) return chunks.error();
+  uint64_t length = 0, at = 0;
+  for (const PassedChunk& c : *chunks) length += c.cold_length;
+  const uint64_t from = base() + ref.offset + ref.length;
+  if (from > header_.file_length || length > header_.file_length - from) return damaged("place of a section");
+  auto bytes = std::make_shared<Buffer>();
+  bytes->resize(static_cast<size_t>(length));
+  Result<size_t> n = file_->read_at(from, {bytes->data(), bytes->size()});
+  if (!n) return n.error();
+  if (*n != length) return damaged("length");
+  for (const PassedChunk& c : *chunks) {
+    std::span<const uint8_t> part = bytes->bytes(static_cast<size_t>(at), c.cold_length);
+    if (crc32c(part) != c.cold_crc) return damaged("checksum of messages");
+    if (Result<void> r = names_of(part, c.messages, f); !r) return r.error();
+    at += c.cold_length;
+  }
+  return std::shared_ptr<const Buffer>(std::move(bytes));
 }
 
 Result<BodyTable> SnapshotFile::bodies() const {
@@ -312,7 +344,7 @@ Result<BodyTable> SnapshotFile::bodies() const {
   for (const auto& [key, slot] : directory_.slots) {
     Result<std::shared_ptr<const Buffer>> mailbox = section(slot.section);
     if (!mailbox) return mailbox.error();
-    Result<void> r = MailboxSection::names((*mailbox)->bytes(), [&](const Sha256& name) { decoder.add(name); });
+    auto r = cold(slot.section, **mailbox, [&](const Sha256& name) { decoder.add(name); });
     if (!r) return r.error();
   }
   Result<BodyTable> table = decoder.finish();

@@ -10,6 +10,7 @@
 #include "storage/frame.h"
 #include "storage/mailbox_state.h"
 #include "storage/snapshot_chunk.h"
+#include "storage/snapshot_places.h"
 #include "storage/state.h"
 
 namespace storage {
@@ -50,11 +51,14 @@ struct SnapshotDirectory {
 
 class MailboxSection {
  public:
-  static void encode(Buffer& out, const MailboxState& mailbox, uint32_t format);
-  static Result<std::shared_ptr<const MailboxState>> decode(std::shared_ptr<const Buffer> section, MailboxKey key,
-                                                            uint32_t format);
-  // Gives f(name) the names of the bodies of a section of format 2, in the order of its messages.
-  static Result<void> names(std::span<const uint8_t> section, const OnName& f);
+  // What is read to select it, and (format 2) what lies behind that in the file and is read later.
+  static void encode(Buffer& hot, Buffer& cold, const MailboxState& mailbox, uint32_t format,
+                     std::vector<ColdPiece>& pieces);
+  // `cold`: where the cold bytes begin, in format 2.
+  static Result<std::shared_ptr<const MailboxState>> decode(std::shared_ptr<const Buffer> hot, MailboxKey key,
+                                                            uint32_t format, ColdStore::Place cold);
+  // Format 2: how its cold bytes are divided.
+  static Result<std::vector<PassedChunk>> chunks(std::span<const uint8_t> hot);
 };
 
 // An open index.snap whose header and directory hold.
@@ -67,11 +71,19 @@ class SnapshotFile {
   // For section() alone, by references that came out of the directory before.
   static Result<SnapshotFile> open_known(Env& env, const std::filesystem::path& path);
   Result<std::shared_ptr<const Buffer>> section(const SectionRef& ref) const;
+  // A mailbox as it is there. `cold`: this file opened before, so that there is one descriptor for all mailboxes; null:
+  // as it is opened now.
+  Result<std::shared_ptr<const MailboxState>> mailbox(const SectionRef& ref, MailboxKey key,
+                                                      std::shared_ptr<const ColdFile> cold) const;
+  // Format 2: what lies behind a mailbox's section, checked; gives f(name) the names of its bodies in their order.
+  Result<std::shared_ptr<const Buffer>> cold(const SectionRef& ref, const Buffer& hot, const OnName& f) const;
   // The bodies section, of whichever format.
   Result<BodyTable> bodies() const;
+  std::shared_ptr<const File> file() const { return file_; }
+  uint64_t base() const { return SnapshotHeader::size + uint64_t{header_.directory_length}; }  // of all sections
 
  private:
-  std::unique_ptr<File> file_;
+  std::shared_ptr<const File> file_;
   SnapshotHeader header_;
   SnapshotDirectory directory_;
 };
