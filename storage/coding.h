@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -31,24 +30,17 @@ void store_le(uint8_t* p, T v) {
 class Buffer {
  public:
   Buffer() = default;
-  // Bytes that lie elsewhere as long as `keeper` does. For reading only.
-  Buffer(std::shared_ptr<const void> keeper, const uint8_t* data, size_t n)
-      : data_(const_cast<uint8_t*>(data)), size_(n), capacity_(n), keeper_(std::move(keeper)) {}
   Buffer(Buffer&& o) noexcept
       : data_(std::exchange(o.data_, nullptr)),
         size_(std::exchange(o.size_, 0)),
-        capacity_(std::exchange(o.capacity_, 0)),
-        keeper_(std::move(o.keeper_)) {}
+        capacity_(std::exchange(o.capacity_, 0)) {}
   Buffer& operator=(Buffer&& o) noexcept {
     std::swap(data_, o.data_);
     std::swap(size_, o.size_);
     std::swap(capacity_, o.capacity_);
-    std::swap(keeper_, o.keeper_);
     return *this;
   }
-  ~Buffer() {
-    if (!keeper_) std::free(data_);
-  }
+  ~Buffer() { std::free(data_); }
 
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
@@ -108,7 +100,6 @@ class Buffer {
  private:
   uint8_t* data_ = nullptr;
   size_t size_ = 0, capacity_ = 0;
-  std::shared_ptr<const void> keeper_;
 };
 
 class Reader {

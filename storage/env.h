@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "storage/coding.h"
 #include "wire/base/failure.h"
 
 namespace storage {
@@ -31,9 +30,6 @@ class File {
   virtual Result<void> truncate(uint64_t size) = 0;
   virtual Result<void> sync() = 0;  // the file's data and size (fdatasync), not its directory entry
   virtual Result<uint64_t> size() const = 0;
-  // As read_at(), for much that is rarely looked at: where the machine can, the bytes stay the file's own and memory
-  // holds only what is in use. Nobody may write to the file or cut it while they are kept; it may be removed.
-  virtual Result<Buffer> view(uint64_t offset, size_t length) const;
 };
 
 class Env {

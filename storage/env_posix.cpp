@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <openssl/rand.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +22,6 @@ Failure failed(int error, const char* what, const std::filesystem::path& path) {
   return Failure(code, std::string(what) + ": " + std::generic_category().message(error), path.filename().string());
 }
 
-// Less is read: a process may have some 65,000 mappings, and a page of each is lost.
-constexpr size_t worth_mapping = 256u << 10;
-
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
@@ -43,20 +39,6 @@ class PosixFile final : public File {
       done += static_cast<size_t>(n);
     }
     return done;
-  }
-
-  Result<Buffer> view(uint64_t offset, size_t length) const override {
-    Result<uint64_t> all = size();
-    // Beyond the end of the file a mapping has pages that cannot be touched.
-    if (length < worth_mapping || !all || offset > *all || length > *all - offset) return File::view(offset, length);
-    // A page that the disk cannot give would end the process when it is touched: it must fail here.
-    if (Result<void> r = read_through(offset, length); !r) return r.error();
-    const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)), before = offset % page;
-    const size_t whole = length + before;
-    void* at = ::mmap(nullptr, whole, PROT_READ, MAP_SHARED | MAP_POPULATE, fd_, static_cast<off_t>(offset - before));
-    if (at == MAP_FAILED) return File::view(offset, length);
-    std::shared_ptr<const void> keeper(at, [whole](const void* p) { ::munmap(const_cast<void*>(p), whole); });
-    return Buffer(std::move(keeper), static_cast<const uint8_t*>(at) + before, length);
   }
 
   Result<void> write_at(uint64_t offset, std::span<const uint8_t> bytes) override {
@@ -87,29 +69,11 @@ class PosixFile final : public File {
   }
 
  private:
-  Result<void> read_through(uint64_t offset, size_t length) const {
-    std::vector<uint8_t> piece(std::min(length, worth_mapping));
-    for (size_t done = 0; done < length; done += piece.size()) {
-      Result<size_t> n = read_at(offset + done, std::span(piece).first(std::min(piece.size(), length - done)));
-      if (!n) return n.error();
-    }
-    return {};
-  }
-
   int fd_;
   std::filesystem::path path_;
 };
 
 }  // namespace
-
-Result<Buffer> File::view(uint64_t offset, size_t length) const {
-  Buffer bytes;
-  bytes.resize(length);
-  Result<size_t> n = read_at(offset, {bytes.data(), bytes.size()});
-  if (!n) return n.error();
-  bytes.resize(*n);
-  return bytes;
-}
 
 Result<std::unique_ptr<File>> PosixEnv::open(const std::filesystem::path& path, Mode mode) {
   int flags = O_CLOEXEC | O_NOFOLLOW;

@@ -295,10 +295,12 @@ Result<std::shared_ptr<const Buffer>> SnapshotFile::section(const SectionRef& re
   if (ref.offset > header_.file_length - base || ref.length > header_.file_length - base - ref.offset) {
     return damaged("place of a section");
   }
-  Result<Buffer> bytes = file_->view(base + ref.offset, static_cast<size_t>(ref.length));
-  if (!bytes) return bytes.error();
-  if (bytes->size() != ref.length || crc32c(bytes->bytes()) != ref.crc) return damaged("checksum of a section");
-  return std::make_shared<const Buffer>(std::move(*bytes));
+  auto bytes = std::make_shared<Buffer>();
+  bytes->resize(static_cast<size_t>(ref.length));
+  Result<size_t> n = file_->read_at(base + ref.offset, {bytes->data(), bytes->size()});
+  if (!n) return n.error();
+  if (*n != ref.length || crc32c(bytes->bytes()) != ref.crc) return damaged("checksum of a section");
+  return std::shared_ptr<const Buffer>(std::move(bytes));
 }
 
 Result<std::shared_ptr<const MailboxState>> SnapshotFile::mailbox(const SectionRef& ref, MailboxKey key,

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
     if (std::string(argv[i]) == "--messages") messages = static_cast<uint32_t>(std::atoi(argv[i + 1]));
     if (std::string(argv[i]) == "--dir") directory = argv[i + 1];
   }
+  std::filesystem::remove_all(directory);  // what a run before this one left
   PosixEnv env;
   const double empty = anonymous();
   MailboxKey key;
