@@ -96,7 +96,7 @@ std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, 
   Result<SnapshotFile> file = SnapshotFile::open_known(env_, snapshot_path());
   if (file) {
     std::shared_ptr<const ColdFile> cold = cold_file_.lock();
-    if (!cold) cold_file_ = cold = cold_file(env_, directory_, file->file(), file->header().lsn, cold_damaged_);
+    if (!cold) cold_file_ = cold = cold_file(env_, directory_, file->file(), file->header().lsn, cold_health_);
     if (Result<std::shared_ptr<const MailboxState>> box = file->mailbox(slot.section, key, cold)) return *box;
   }
   snapshot_failed_ = true;
@@ -116,6 +116,7 @@ Result<BodyTable> Account::Impl::load_bodies() {
   if (file) {
     if (Result<BodyTable> table = file->bodies()) return table;
   }
+  cold_health_->damaged = true;
   AccountState state;
   BodyIndex bodies;
   if (Result<void> r = read_whole_log(state, bodies); !r) return r.error();
@@ -175,15 +176,15 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
       // Never looked at since: its bytes are still right, or what they say in another format.
       if (Result<std::shared_ptr<const Buffer>> section = old->section(slot.section)) {
         const uint32_t format = old->header().format;
-        if (format == format_) {
-          Result<std::shared_ptr<const Buffer>> rest = std::make_shared<const Buffer>();
-          if (format >= 2) rest = old->cold(slot.section, **section, note);
-          if (!rest) return Failure(Errc::unavailable, "a mailbox cannot be read from index.snap");
+        Result<std::shared_ptr<const Buffer>> rest = std::make_shared<const Buffer>();
+        if (format >= 2) rest = old->cold(slot.section, **section, note);
+        if (format == format_ && rest) {
           if (Result<void> r = put_mailbox((*section)->bytes(), (*rest)->bytes(), slot.section); !r) return r;
           continue;
         }
-        if (auto r = old->mailbox(slot.section, key, cold_file(env_, directory_, old->file(), old->header().lsn)))
-          box = *r;
+        if (!rest && rest.error().code != Errc::corrupt) return rest.error();
+        const auto cold_part = cold_file(env_, directory_, old->file(), old->header().lsn, cold_health_);
+        if (Result<std::shared_ptr<const MailboxState>> r = old->mailbox(slot.section, key, cold_part)) box = *r;
       }
     }
     if (!box) box = load(key);

@@ -15,9 +15,12 @@ void Account::Impl::find_dictionaries() {
   bodies_->dictionaries()->set_files([this](Lsn first, uint32_t generation) { return files_.open(first, generation); });
 }
 
+bool Account::Impl::lacks_dictionary() const {
+  return small_bodies_ >= enough_small_bodies && bodies_->dictionaries()->newest() == 0;
+}
+
 bool Account::Impl::wants_dictionary() const {
-  return format_ >= 2 && !options_.read_only && !tried_ && small_bodies_ >= enough_small_bodies &&
-         bodies_->dictionaries()->newest() == 0;
+  return format_ >= 2 && !options_.read_only && !tried_ && lacks_dictionary();
 }
 
 Result<void> Account::Impl::train() {

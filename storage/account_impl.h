@@ -108,7 +108,9 @@ class Account::Impl {
   uint64_t next_token() { return ++token_; }
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
   uint32_t format() const { return format_; }
+  const std::shared_ptr<ColdHealth>& cold_health() const { return cold_health_; }
   bool wants_dictionary() const;
+  bool lacks_dictionary() const;     // it would be worth one, whether or not one can be made
   Result<void> train();              // any thread
   Result<void> commit_dictionary();  // what train() made, if anything
 
@@ -157,7 +159,7 @@ class Account::Impl {
   Lsn snapshot_lsn_;                         // what index.snap says of itself; 0: there is none that could be used
   bool snapshot_failed_ = false;             // a section of it could not be read
   std::weak_ptr<const ColdFile> cold_file_;  // index.snap as it is now, while mailboxes have something there to read
-  std::shared_ptr<std::atomic<bool>> cold_damaged_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<ColdHealth> cold_health_ = std::make_shared<ColdHealth>();
   bool drafting_ = false;  // a new one is being written
   bool opened_ = false;
   std::unique_ptr<AccountState> rescued_;  // from the log, for the mailboxes that index.snap has lost

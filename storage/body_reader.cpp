@@ -45,6 +45,7 @@ Result<StoredBody> StoredBody::open(std::shared_ptr<File> file, const BodyPlace&
     opened = body.open_blocks(place.offset + frame_header_size, place.length, std::move(bytes));
   }
   if (opened && body.head_.name != place.name) opened = Failure(Errc::corrupt, "another body than was looked for");
+  if (!opened && body.other_file_) return opened.error();
   if (!opened) return body.unreadable(opened.error());
   return body;
 }
@@ -80,7 +81,10 @@ Result<void> StoredBody::open_letter(const FrameHeader& header, Buffer bytes) {
     // Now: a reader may outlive the account that knows where it is.
     if (!dictionaries_) return Failure(Errc::corrupt, "body with a dictionary that is not at hand");
     Result<std::shared_ptr<const Dictionary>> got = dictionaries_->get(letter->dictionary);
-    if (!got) return got.error();
+    if (!got) {
+      other_file_ = got.error().code != Errc::corrupt;
+      return got.error();
+    }
     dictionary_ = std::move(*got);
   }
   dictionaries_.reset();

@@ -31,6 +31,7 @@ class StoredBody {
   std::shared_ptr<BodyIndex> index_;  // told of damage; null: nobody is
   BodyPlace place_;
   std::shared_ptr<const Dictionaries> dictionaries_;  // while opening
+  bool other_file_ = false;                           // the trouble is not the body's
   std::shared_ptr<const Dictionary> dictionary_;
   BodyHead head_;
   std::optional<Letter> letter_;

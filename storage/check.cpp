@@ -245,7 +245,7 @@ Result<CheckReport> Check::run() {
   for (const auto& [id, bodies] : unread_) {
     problem("dictionary " + std::to_string(id) + " is missing or damaged: " + std::to_string(bodies) +
                 " messages cannot be read without it",
-            "log", "restore the segment that holds it from a backup, or fetch the messages again from their source");
+            "log", "--repair --from DIRECTORY takes it, or the messages, from an older copy of the store");
   }
   if (Result<void> r = references(); !r) return r.error();
   if (Result<void> r = snapshot(); !r) return r.error();
@@ -269,7 +269,11 @@ Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::
     if (!section && section.error().code != Errc::corrupt) return section.error();
     const uint32_t format = file->header().format;
     bool good = section && MailboxSection::decode(*section, key, format, {});
-    if (good && format >= 2) good = static_cast<bool>(file->cold(slot.section, **section, [](const Sha256&) {}));
+    if (good && format >= 2) {
+      Result<std::shared_ptr<const Buffer>> cold = file->cold(slot.section, **section, [](const Sha256&) {});
+      if (!cold && cold.error().code != Errc::corrupt) return cold.error();
+      good = static_cast<bool>(cold);
+    }
     if (!good) {
       return bad("index.snap: mailbox " + std::to_string(key.value));
     }

@@ -22,7 +22,8 @@ Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
   LogWriter& log = writer();
   if (rewriting_ && rewriting_->finish) rewriting_->finish();  // places of one generation only
   if (Result<void> r = commit_dictionary(); !r) return r.error();
-  if (cold_damaged_->exchange(false)) snapshot_failed_ = true;
+  if (cold_health_->damaged.exchange(false)) snapshot_failed_ = true;
+  if (cold_health_->lost) return Failure(Errc::unavailable, "index.snap and the log are damaged: see doctor");
   if (log.appended() == checkpoint_ && !snapshot_failed_) return draft;
   if (Result<void> r = log.roll_if_full(); !r) return r.error();
   draft = std::make_unique<SnapshotDraft>();
@@ -73,12 +74,13 @@ Result<std::vector<BodyPlace>> Account::Impl::places_of(const SnapshotDraft& dra
 }
 
 Result<void> Account::Impl::name_draft(SnapshotDraft& draft) {
+  if (cold_health_->lost) return Failure(Errc::unavailable, "index.snap and the log are damaged: see doctor");
   wire::base::fault_point("snapshot-rename");
   if (Result<void> r = env_.rename(snapshot_temporary(), snapshot_path()); !r) return r;
   for (const auto& [key, slot] : draft.directory.slots) state_.moved(key, slot.section);
   cold_file_.reset();
   if (draft.file) {
-    std::shared_ptr<const ColdFile> cold = cold_file(env_, directory_, draft.file, draft.lsn, cold_damaged_);
+    std::shared_ptr<const ColdFile> cold = cold_file(env_, directory_, draft.file, draft.lsn, cold_health_);
     for (const ColdPiece& p : draft.moved) p.store->moved({cold, p.offset, p.length, p.crc});
     cold_file_ = cold;
   }

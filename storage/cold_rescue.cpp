@@ -52,12 +52,12 @@ class ColdRescue {
 
 std::shared_ptr<const ColdFile> cold_file(Env& env, const std::filesystem::path& directory,
                                           std::shared_ptr<const File> snapshot, Lsn lsn,
-                                          std::shared_ptr<std::atomic<bool>> damaged) {
+                                          std::shared_ptr<ColdHealth> health) {
   auto rescue = std::make_shared<ColdRescue>(env, directory / "log", lsn);
   auto file = std::make_shared<ColdFile>();
   file->file = std::move(snapshot);
   file->rescue = [rescue](MailboxKey mailbox, Uid uid) { return rescue->message(mailbox, uid); };
-  if (damaged) file->damaged = std::move(damaged);
+  file->health = std::move(health);
   return file;
 }
 

@@ -8,9 +8,8 @@
 
 namespace storage {
 
-// `damaged` is set when that happens; null: nobody asks.
 std::shared_ptr<const ColdFile> cold_file(Env& env, const std::filesystem::path& directory,
                                           std::shared_ptr<const File> snapshot, Lsn lsn,
-                                          std::shared_ptr<std::atomic<bool>> damaged = nullptr);
+                                          std::shared_ptr<ColdHealth> health);
 
 }  // namespace storage

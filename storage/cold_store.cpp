@@ -117,10 +117,12 @@ std::shared_ptr<const ColdStore::Loaded> ColdStore::load(bool keep) const {
   if (made->parts) {
     made->bytes = std::move(bytes);
   } else {
-    place_->file->damaged->store(true);
+    place_->file->health->damaged = true;
     for (const UidSet::Range& r : uids_.ranges()) {
       for (uint64_t u = r.first.value; u <= r.last.value; ++u) {
-        made->rescued.push_back(place_->file->rescue(mailbox_, Uid(static_cast<uint32_t>(u))).value_or(MessageInfo()));
+        std::optional<MessageInfo> found = place_->file->rescue(mailbox_, Uid(static_cast<uint32_t>(u)));
+        if (!found) place_->file->health->lost = true;
+        made->rescued.push_back(found ? std::move(*found) : MessageInfo());
       }
     }
     keep = true;  // once is dear enough

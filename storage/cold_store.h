@@ -2,7 +2,8 @@
 // index.snap has stays there, packed, until somebody asks; any thread may ask.
 //
 // Nobody who asks gets an error: what cannot be read is made again from the log, and what that does not have either is
-// a message without size, date and body.
+// shown as a message without size, date and body. From then on the account writes no index.snap and gives no space back
+// until it is opened again (ColdHealth).
 #pragma once
 
 #include <array>
@@ -21,12 +22,18 @@ namespace storage {
 
 constexpr size_t chunk_capacity = 1024;
 
+// What an account's owner has to know. Any thread.
+struct ColdHealth {
+  std::atomic<bool> damaged{false};  // a new index.snap is needed
+  std::atomic<bool> lost{false};     // a message is shown without what it has: nothing may be decided or written by it
+};
+
 // An index.snap of format 2 that cold parts are read from.
 struct ColdFile {
   std::shared_ptr<const File> file;
-  // A message as the log has it.
+  // A message as the log has it; nothing: it does not have it, or cannot be read either.
   std::function<std::optional<MessageInfo>(MailboxKey mailbox, Uid uid)> rescue;
-  std::shared_ptr<std::atomic<bool>> damaged = std::make_shared<std::atomic<bool>>(false);  // rescue was called
+  std::shared_ptr<ColdHealth> health = std::make_shared<ColdHealth>();
 };
 
 class ColdStore {

@@ -131,15 +131,34 @@ uint32_t Dictionaries::newest() const {
 
 Result<std::shared_ptr<const Dictionary>> Dictionaries::get(uint32_t id) const {
   if (auto cached = Cache::instance().find(this, id)) return cached;
-  DictionaryPlace place;
-  OpenSegment open;
-  {
-    std::lock_guard lock(mutex_);
-    auto it = places_.find(id);
-    if (it == places_.end() || !it->second.segment || !open_) return lost(id, "is missing");
-    place = it->second;
-    open = open_;
+  std::optional<DictionaryPlace> tried;
+  Failure wrong = lost(id, "is missing");
+  while (true) {
+    DictionaryPlace place;
+    OpenSegment open;
+    {
+      std::lock_guard lock(mutex_);
+      auto it = places_.find(id);
+      if (it == places_.end() || !open_) return wrong;
+      const bool same = tried && tried->segment == it->second.segment && tried->generation == it->second.generation &&
+                        tried->offset == it->second.offset;
+      // Not asked for again, and another one may be made.
+      if (same && wrong.code == Errc::corrupt) it->second.segment = Lsn(0);
+      if (same || !it->second.segment) return wrong;
+      place = it->second;
+      open = open_;
+    }
+    Result<std::shared_ptr<const Dictionary>> read = read_from(open, place);
+    if (read) return Cache::instance().add(this, std::move(*read));
+    // A rewrite may have moved it meanwhile: then there is another place to look at.
+    wrong = read.error();
+    tried = place;
   }
+}
+
+Result<std::shared_ptr<const Dictionary>> Dictionaries::read_from(const OpenSegment& open,
+                                                                  const DictionaryPlace& place) {
+  const uint32_t id = place.id;
   Result<std::shared_ptr<File>> file = open(place.segment, place.generation);
   if (!file) return file.error();
   if (place.length > max_stored_dictionary) return lost(id, "is damaged");
@@ -159,7 +178,7 @@ Result<std::shared_ptr<const Dictionary>> Dictionaries::get(uint32_t id) const {
   if (!content || found != id) return lost(id, "is damaged");
   auto made = std::make_shared<const Dictionary>(id, std::move(*content));
   if (made->decompressor() == nullptr) return lost(id, "is damaged");
-  return Cache::instance().add(this, std::move(made));
+  return std::shared_ptr<const Dictionary>(std::move(made));
 }
 
 void encode_dictionary(Buffer& out, uint32_t id, std::span<const uint8_t> bytes) {

@@ -63,9 +63,11 @@ class Dictionaries {
   Result<std::shared_ptr<const Dictionary>> get(uint32_t id) const;
 
  private:
+  static Result<std::shared_ptr<const Dictionary>> read_from(const OpenSegment& open, const DictionaryPlace& place);
+
   mutable std::mutex mutex_;
   OpenSegment open_;
-  std::map<uint32_t, DictionaryPlace> places_;
+  mutable std::map<uint32_t, DictionaryPlace> places_;
 };
 
 // The payload of a dictionary's frame: id, length, the bytes compressed.

@@ -254,7 +254,7 @@ Result<void> LogScan::scan_segment(size_t s, uint64_t offset, bool& stop) {
     Result<bool> torn = torn_here({s, at});
     if (!torn) return torn.error();
     if (*torn) return {};
-    if (*got == Got::bad_payload && lsn == expected_) {
+    if (*got == Got::bad_payload && (lsn == expected_ || (lsn > expected_ && hole_is_fine))) {
       lost(lsn, lsn, "damaged frame", {s, at});
       const FrameHeader& h = reader.header();
       if (h.kind == FrameKind::body && h.version == letter_version && !reader.payload().empty()) {

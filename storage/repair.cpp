@@ -62,6 +62,7 @@ class StoreRepair {
   OpenOptions opening() const {
     OpenOptions o;
     o.epoch = options_.epoch;
+    o.format = 1;  // that is: whichever it has
     return o;
   }
   void done(std::string what) { report_.done.push_back(std::move(what)); }
@@ -304,12 +305,19 @@ Result<void> StoreRepair::restore_bodies() {
   Result<std::unique_ptr<Account>> account = Account::open(env_, directory_, opening());
   if (!account) return account.error();
   if (Result<void> r = restore_dictionaries(*(*account)->impl_); !r) return r;
+  const Dictionaries& dictionaries = *(*account)->impl_->bodies().dictionaries();
+  const std::vector<DictionaryPlace> all = dictionaries.all();
+  const bool some_unreadable =
+      std::any_of(all.begin(), all.end(), [&](const DictionaryPlace& p) { return !dictionaries.get(p.id); });
   const MailboxTreePtr tree = (*account)->tree();
   for (const MailboxInfo& info : tree->mailboxes) {
     MailboxSnapshotPtr box = older_ ? (*account)->snapshot(info.key) : nullptr;
     for (uint32_t i = 0; box && i < box->size(); ++i) {
       const auto& name = box->message(i).body;
-      if (!name || (*account)->has_body(*name) || !older_->has_body(*name)) continue;
+      if (!name || !older_->has_body(*name)) continue;
+      // Its place is known; without its dictionary it cannot be read, and opening it says so.
+      if (some_unreadable) (void)(*account)->open_body(*name);
+      if ((*account)->has_body(*name)) continue;
       Result<BodyReader> reader = older_->open_body(*name);
       if (!reader) continue;
       BodyWriter writer = (*account)->new_body();

@@ -27,7 +27,8 @@ Rewrite::Impl::Impl(Account::Impl& account, const RewriteOptions& options)
   // What has not been looked at since index.snap was written is read from there; also after it has been replaced.
   if (Result<SnapshotFile> f = SnapshotFile::open(account.env(), account.directory() / "index.snap")) {
     snapshot_ = std::move(*f);
-    cold_file_ = cold_file(account.env(), account.directory(), snapshot_->file(), snapshot_->header().lsn);
+    cold_file_ = cold_file(account.env(), account.directory(), snapshot_->file(), snapshot_->header().lsn,
+                           account.cold_health());
   }
   next_slot_ = slots_.begin();
   segments_ = account.files().names();
@@ -49,6 +50,8 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
         n += box->size() + 1;
       }
       if (next_slot_ != slots_.end()) return Step::more;
+      // A body may be used by a message of which nothing could be read.
+      if (account_.cold_health()->lost) return later("index.snap and the log are damaged: see doctor");
       slots_.clear();
       snapshot_.reset();
       cold_file_.reset();
@@ -144,7 +147,9 @@ Result<Rewrite::Step> Rewrite::Impl::copy(uint64_t bytes) {
     for (size_t i = 0; i < run_count_; ++i) h.generation = std::max(h.generation, run_first_[i].name.generation + 1);
     const Dictionaries& dictionaries = *account_.bodies().dictionaries();
     if (uint32_t id = packing_ ? dictionaries.newest() : 0) {
-      if (auto got = dictionaries.get(id)) dictionary_ = std::move(*got);
+      Result<std::shared_ptr<const Dictionary>> got = dictionaries.get(id);
+      if (!got) return later("the dictionary cannot be read");
+      dictionary_ = std::move(*got);
     }
     if (packing_) h.packed = level_of_rewriting;
     result_.first = h.first;

@@ -57,7 +57,7 @@ Rewrite::Impl::Candidate* Rewrite::Impl::candidate(const BodyPlace& p) {
 // The run that promises most by what is known without reading it.
 bool Rewrite::Impl::choose() {
   // Not before there is the dictionary that makes it worth its while.
-  packing_ = options_.pack && account_.format() >= 2 && !account_.wants_dictionary();
+  packing_ = options_.pack && account_.format() >= 2 && !account_.lacks_dictionary();
   auto worth = [&](const Candidate& c) {
     if (c.blocked) return false;
     if (packing_ && c.letters && !c.packed) return true;

@@ -327,6 +327,12 @@ Result<std::shared_ptr<const Buffer>> SnapshotFile::cold(const SectionRef& ref, 
   for (const PassedChunk& c : *chunks) {
     std::span<const uint8_t> part = bytes->bytes(static_cast<size_t>(at), c.cold_length);
     if (crc32c(part) != c.cold_crc) return damaged("checksum of messages");
+    if (!ColdStore::parse(part, c.messages)) return damaged("messages");
+    at += c.cold_length;
+  }
+  at = 0;
+  for (const PassedChunk& c : *chunks) {
+    std::span<const uint8_t> part = bytes->bytes(static_cast<size_t>(at), c.cold_length);
     if (Result<void> r = names_of(part, c.messages, f); !r) return r.error();
     at += c.cold_length;
   }

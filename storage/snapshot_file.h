@@ -75,7 +75,8 @@ class SnapshotFile {
   // as it is opened now.
   Result<std::shared_ptr<const MailboxState>> mailbox(const SectionRef& ref, MailboxKey key,
                                                       std::shared_ptr<const ColdFile> cold) const;
-  // Format 2: what lies behind a mailbox's section, checked; gives f(name) the names of its bodies in their order.
+  // Format 2: what lies behind a mailbox's section, all checked before it
+  // gives f(name) the names of its bodies in their order.
   Result<std::shared_ptr<const Buffer>> cold(const SectionRef& ref, const Buffer& hot, const OnName& f) const;
   // The bodies section, of whichever format.
   Result<BodyTable> bodies() const;

@@ -130,7 +130,8 @@ awaitable<Result<uint64_t>> fetch_missing(source::UserAccountPtr account) {
     const auto now = store.snapshot(info.key);
     storage::UidSet missing;
     for (uint32_t i = 0; now && i < now->size(); ++i) {
-      if (now->message(i).body && !store.has_body(*now->message(i).body)) missing.add(now->uid(i));
+      const auto body = now->body(i);
+      if (body && !store.has_body(*body)) missing.add(now->uid(i));
     }
     if (missing.empty()) continue;
     auto box = co_await account->the_copy().open(info.key);

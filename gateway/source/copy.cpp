@@ -138,8 +138,6 @@ awaitable<Result<void>> Copy::close() {
   storage::Account* store = store_.get();
   std::shared_ptr<LogLease> lease = lease_;
   auto work = [store, lease] {
-    // A dictionary is worth its half second where there is time; without one everything works as well.
-    if (store->wants_dictionary()) (void)store->train_dictionary();
     Result<void> closed = store->close();
     if (closed && lease) (void)lease->close(store->durable());
     return closed;

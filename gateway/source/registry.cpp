@@ -201,8 +201,8 @@ awaitable<Result<UserAccountPtr>> Registry::make(std::shared_ptr<Slot> slot) {
     co_return Failure(Errc::unavailable, "the placement of '" + name + "' cannot be read: " + found.error().note);
   if (!*found) co_return Failure(Errc::not_found, "no such user: " + name);
   control::User user = std::move(**found);
-  // The log's end, an older segment or a snapshot that is being read, and derived data.
-  uint64_t needs = 3;
+  // The log's end, an older segment, index.snap of which not all has been read, and derived data.
+  uint64_t needs = 4;
   if (const auto up = services_.config.upstreams.find(user.upstream); up != services_.config.upstreams.end()) {
     if (user.placement.owner != Owner::local) needs += up->second.max_per_user != 0 ? up->second.max_per_user : 3;
   }

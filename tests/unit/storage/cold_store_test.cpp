@@ -140,6 +140,28 @@ TEST_F(ColdStoreTest, what_neither_has_is_a_message_without_anything) {
   EXPECT_EQ(held->uid(0), Uid(1));
   EXPECT_FALSE(held->message(0).body);
   EXPECT_EQ(held->message(29).size, 0u);
+  // What is only shown like that must not become what is.
+  const std::vector<uint8_t> index = env_.bytes(snap);
+  flag(inbox_, 1, 1);
+  EXPECT_FALSE(account_->checkpoint());
+  EXPECT_EQ(env_.bytes(snap), index);
+  RewriteOptions all = eager();
+  all.tail_bytes = 1;
+  Result<bool> gained = rewrite(*account_, all);
+  EXPECT_FALSE(gained && *gained);
+}
+
+TEST_F(ColdStoreTest, damage_in_a_mailbox_that_nobody_looks_at_does_not_stop_the_next_index) {
+  account_.reset();
+  damage(trash_);
+  open();
+  flag(inbox_, 1, 1);
+  ASSERT_TRUE(account_->checkpoint());
+  EXPECT_TRUE(check_store(env_, directory)->clean());
+  const std::string now = describe(*account_);
+  open();
+  EXPECT_TRUE(account_->open_report().used_snapshot);
+  EXPECT_EQ(describe(*account_), now);
 }
 
 TEST(ColdParts, every_truncation_and_flip_is_an_error_or_parts_that_fit) {

@@ -157,6 +157,42 @@ TEST_F(PackingTest, record_that_is_needed_outlives_its_body) {
   expect_the_same_when_opened_again();
 }
 
+TEST_F(PackingTest, damaged_letter_behind_a_hole_keeps_its_record) {
+  segment_bytes_ = 3000;
+  open();
+  for (uint32_t i = 0; i < 40; ++i) append(i);
+  for (uint32_t u = 1; u < 40; u += 2) expunge(u, u);
+  while (pass(eager())) {
+  }
+  ASSERT_TRUE(account_->sync());
+  const std::string seen = describe_all(*account_);
+  const SegmentName first = list_segments(*env_, directory / "log")->front();
+  ASSERT_GT(first.generation, 0u);
+  const std::string path = (directory / "log" / first.text()).string();
+  account_.reset();
+  uint64_t last_byte = 0;
+  LogScan scan(*env_, directory / "log", *list_segments(*env_, directory / "log"), false);
+  LogScan::OnBatch look = [&](std::span<const LogFrame> batch) -> Result<void> {
+    for (const LogFrame& f : batch) {
+      if (f.segment == first.first && f.header.kind == FrameKind::body && last_byte == 0) {
+        last_byte = f.offset + frame_header_size + f.header.length - 1;
+      }
+    }
+    return {};
+  };
+  ASSERT_TRUE(scan.run({}, Lsn(1), Lsn(0), look));
+  std::vector<uint8_t> bytes = env_->bytes(path);
+  bytes[last_byte] ^= 1;
+  env_->replace(path, bytes);
+  for (const std::string& p : env_->paths()) {
+    if (p.find("index.snap") != p.npos) env_->forget(p);
+  }
+  open();
+  EXPECT_EQ(account_->open_report().damage.size(), 1u);
+  EXPECT_EQ(account_->snapshot(inbox_)->size(), 20u);
+  EXPECT_FALSE(account_->has_body(*account_->snapshot(inbox_)->message(0).body));
+}
+
 TEST_F(PackingTest, body_that_is_needed_outlives_its_record) {
   segment_bytes_ = 3000;
   open();

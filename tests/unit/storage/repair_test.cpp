@@ -167,6 +167,31 @@ TEST_P(RepairEveryFrame, is_clean_after_a_flipped_byte_in_any_of_them) {
 INSTANTIATE_TEST_SUITE_P(Snapshot, RepairEveryFrame, testing::Bool(),
                          [](const auto& i) { return i.param ? "with_index" : "by_the_log_alone"; });
 
+TEST(Repair, leaves_an_account_in_the_format_that_it_has) {
+  FaultEnv env;
+  Result<std::unique_ptr<Account>> a =
+      Account::open(env, directory, {.create = true, .segment_bytes = 4096, .format = 1});
+  ASSERT_TRUE(a);
+  const MailboxKey inbox = *create_mailbox(**a, "INBOX");
+  for (uint32_t i = 0; i < 8; ++i) append(**a, inbox, noise(700 + i, i));
+  a->reset();
+  std::vector<std::string> segments;
+  for (const std::string& p : env.paths()) {
+    if (p.find("/log/") != std::string::npos) segments.push_back(p);
+  }
+  std::vector<uint8_t> bytes = env.bytes(segments.front());
+  bytes[bytes.size() / 2] ^= 1;
+  env.replace(segments.front(), bytes);
+  Result<RepairReport> r = repair_store(env, directory, {});
+  ASSERT_TRUE(r) << r.error().describe();
+  EXPECT_FALSE(r->done.empty());
+  for (const std::string& p : env.paths()) {
+    if (p.find("/log/") == std::string::npos) continue;
+    const std::vector<uint8_t> header = env.bytes(p);
+    EXPECT_EQ(SegmentHeader::decode(header)->format(), 1u) << p;
+  }
+}
+
 // Neither index.snap nor an older copy knows it: what the letter's head says is enough.
 TEST(Repair, message_whose_bytes_are_damaged_stays_listed_with_the_name_of_its_body) {
   Store s(false);
