@@ -70,6 +70,59 @@ def case_a_restart_keeps_everything(c):
     c.check(gateway.cli("doctor", "local1").returncode == 0, "the store is clean")
 
 
+def formats(gateway):
+    """Of the segments of all accounts: docs/storage-format.md, "Segment"."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(gateway.data, "accounts", "*", "*", "log", "*.log"))):
+        with open(path, "rb") as log:
+            found.append(2 if log.read(64)[56] & 1 else 1)
+    return found
+
+
+def case_finalize_format(c):
+    """A data directory of an older build goes on in its format until the operator says so; nothing is lost by it."""
+    fresh = account(c)
+    session = harness.Client(fresh.imap, "local1")
+    session.append("INBOX", harness.message("one"))
+    session.logout()
+    c.check(formats(fresh) == [2], "a new data directory begins with format 2", formats(fresh))
+    gateway = c.gateway({})
+    with open(os.path.join(gateway.data, "format"), "w") as out:
+        out.write("1\n")
+    add_account(c, gateway, "local1")
+    session = harness.Client(gateway.imap, "local1")
+    for i in range(30):
+        session.append("INBOX", harness.message("old%d" % i, "word " * 40 + "\r\n"))
+    session.select()
+    session.ask("STORE 3:9 +FLAGS.SILENT (\\Deleted Kept)")
+    session.ask("EXPUNGE")
+    c.check(formats(gateway) == [1], "one that was of format 1 goes on with it", formats(gateway))
+    done = gateway.cli("finalize-format", "--json")
+    c.check(done.returncode == 0 and done.json == {"before": 1, "format": 2}, "finalize-format with the server running",
+            done.stdout + done.stderr)
+    session.append("INBOX", harness.message("between"))
+    session.select()
+    figures, bodies = session.select(), session.bodies()
+    session.logout()
+    gateway.stop()
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    c.check(session.select() == figures and session.bodies() == bodies, "the account is what it was")
+    for i in range(30):
+        session.append("INBOX", harness.message("new%d" % i, "word " * 40 + "\r\n"))
+    c.check(sorted(set(formats(gateway))) == [1, 2], "new mail is of format 2, beside the old", formats(gateway))
+    figures, bodies = session.select(), session.bodies()
+    c.check(len(bodies) == 54, "both are read", len(bodies))
+    gateway.kill()
+    gateway.start()
+    session = harness.Client(gateway.imap, "local1")
+    c.check(session.select() == figures and session.bodies() == bodies, "and after a kill")
+    session.logout()
+    c.check(gateway.cli("doctor", "local1").returncode == 0, "the store is clean")
+    again = gateway.cli("finalize-format")
+    c.check(again.returncode == 0 and "already" in again.stdout, "a second time changes nothing", again.stdout)
+
+
 def as_root(*command):
     """Whether it worked."""
     sudo = [] if os.getuid() == 0 else ["sudo", "-n"]
