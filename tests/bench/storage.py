@@ -287,7 +287,9 @@ def measure_disk(server, table):
     for name, user in (("disk per mail byte, small", BIG), ("disk per mail byte, realistic", REAL)):
         if table.wants(name):
             count, size = mail_bytes(server.port, user)
-            table.add(server.name, name, server.disk(user) / size, "x")
+            taken = server.disk(user)
+            if taken > 0:  # Cyrus files mail by numbers that are not the user's name
+                table.add(server.name, name, taken / size, "x")
 
 
 def measure_syncs(table, folder):
