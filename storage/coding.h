@@ -79,6 +79,8 @@ class Buffer {
     for (; v >= 0x80; v >>= 7) put<uint8_t>(static_cast<uint8_t>(v | 0x80));
     put<uint8_t>(static_cast<uint8_t>(v));
   }
+  // Signed numbers near zero are short: 0, -1, 1, -2 as 0, 1, 2, 3.
+  void put_zigzag(int64_t v) { put_varint(static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63)); }
   void put_text(std::string_view s) {
     put_varint(s.size());
     put_bytes(wire::base::as_bytes(s));
@@ -139,6 +141,10 @@ class Reader {
     }
     fail();
     return 0;
+  }
+  int64_t zigzag() {
+    uint64_t v = varint();
+    return static_cast<int64_t>(v >> 1 ^ (0 - (v & 1)));
   }
   std::string_view text() {
     uint64_t n = varint();

@@ -22,6 +22,7 @@ Result<FrameCursor> FrameCursor::open(std::shared_ptr<const File> file, const Se
   Result<uint64_t> size = c.file_->size();
   if (!size) return size.error();
   c.size_ = *size;
+  c.window_ = FileWindow(c.file_, *size, window);
   uint8_t bytes[segment_header_size];
   Result<size_t> n = c.file_->read_at(0, bytes);
   if (!n) return n.error();
@@ -35,33 +36,13 @@ Result<FrameCursor> FrameCursor::open(std::shared_ptr<const File> file, const Se
   return c;
 }
 
-// At least `wanted` bytes from `offset`, fewer at the end of the file.
-Result<std::span<const uint8_t>> FrameCursor::fill(uint64_t offset, size_t wanted) {
-  if (offset >= size_) return std::span<const uint8_t>();
-  wanted = static_cast<size_t>(std::min<uint64_t>(wanted, size_ - offset));
-  if (offset < buffer_at_ || offset + wanted > buffer_at_ + buffer_.size()) {
-    auto n = static_cast<size_t>(std::min<uint64_t>(std::max(wanted, window), size_ - offset));
-    buffer_.resize(n);
-    Result<size_t> got = file_->read_at(offset, {buffer_.data(), n});
-    if (!got) {
-      buffer_.clear();
-      return got.error();
-    }
-    buffer_.resize(*got);
-    read_ += *got;
-    buffer_at_ = offset;
-  }
-  auto from = static_cast<size_t>(offset - buffer_at_);
-  return buffer_.bytes(from, buffer_.size() - from);
-}
-
 Result<bool> FrameCursor::next() {
   offset_ = next_;
   if (offset_ == size_) {
     if (expected_ <= last_) return damaged();
     return false;
   }
-  Result<std::span<const uint8_t>> bytes = fill(offset_, frame_header_size);
+  Result<std::span<const uint8_t>> bytes = window_.fill(offset_, frame_header_size);
   if (!bytes) return bytes.error();
   std::optional<FrameHeader> h = FrameHeader::decode(*bytes, segment_.salt);
   if (!h || h->length > size_ - offset_ - frame_header_size) return damaged();
@@ -75,7 +56,7 @@ Result<bool> FrameCursor::next() {
 }
 
 Result<std::span<const uint8_t>> FrameCursor::payload() {
-  Result<std::span<const uint8_t>> bytes = fill(offset_, frame_header_size + frame_.length);
+  Result<std::span<const uint8_t>> bytes = window_.fill(offset_, frame_header_size + frame_.length);
   if (!bytes) return bytes;
   if (bytes->size() < frame_header_size + frame_.length) return damaged();
   std::span<const uint8_t> p = bytes->subspan(frame_header_size, frame_.length);
@@ -85,7 +66,7 @@ Result<std::span<const uint8_t>> FrameCursor::payload() {
 
 Result<std::span<const uint8_t>> FrameCursor::piece() {
   if (piece_at_ >= next_) return std::span<const uint8_t>();
-  Result<std::span<const uint8_t>> bytes = fill(piece_at_, 1);
+  Result<std::span<const uint8_t>> bytes = window_.fill(piece_at_, 1);
   if (!bytes) return bytes;
   if (bytes->empty()) return damaged();
   std::span<const uint8_t> p = bytes->first(static_cast<size_t>(std::min<uint64_t>(bytes->size(), next_ - piece_at_)));

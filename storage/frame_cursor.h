@@ -4,10 +4,8 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 
-#include "storage/coding.h"
-#include "storage/env.h"
+#include "storage/file_window.h"
 #include "storage/frame.h"
 
 namespace storage {
@@ -26,19 +24,16 @@ class FrameCursor {
   // Of a body: what comes next, not checked; empty at its end.
   Result<std::span<const uint8_t>> piece();
   // Bytes that were read from the file since this was last asked.
-  uint64_t take_read() { return std::exchange(read_, 0); }
+  uint64_t take_read() { return window_.take_read(); }
 
  private:
-  Result<std::span<const uint8_t>> fill(uint64_t offset, size_t wanted);
-
   std::shared_ptr<const File> file_;
   SegmentName name_;
   Lsn last_, expected_;
   SegmentHeader segment_;
   uint64_t size_ = 0, offset_ = 0, next_ = 0, piece_at_ = 0;
   FrameHeader frame_;
-  Buffer buffer_;
-  uint64_t buffer_at_ = 0, read_ = 0;
+  FileWindow window_;
 };
 
 }  // namespace storage

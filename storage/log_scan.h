@@ -10,6 +10,7 @@
 
 #include "storage/account.h"
 #include "storage/coding.h"
+#include "storage/file_window.h"
 #include "storage/frame.h"
 #include "storage/segments.h"
 
@@ -48,15 +49,11 @@ class SegmentReader {
   uint64_t size() const { return size_; }
 
  private:
-  Result<std::span<const uint8_t>> fill(uint64_t offset, size_t wanted);
-
-  std::shared_ptr<const File> file_;
   uint64_t size_, salt_;
   uint64_t offset_ = 0;
   FrameHeader header_;
   std::span<const uint8_t> payload_;
-  Buffer buffer_;
-  uint64_t buffer_at_ = 0;
+  FileWindow window_;
 };
 
 class LogScan {

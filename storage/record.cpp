@@ -106,13 +106,7 @@ Op get_message(Reader& in) {
   m.flags.system = in.get<uint8_t>();
   m.info.size = in.get<uint64_t>();
   m.info.date = get_date(in);
-  in.fields([&](uint8_t tag, Reader& f) {
-    if (tag == tag_keyword) {
-      m.flags.keywords.emplace_back(wire::base::as_text(f.rest()));
-    } else {
-      get_info_field(tag, f, m.info);
-    }
-  });
+  get_message_fields(in, m);
   return m;
 }
 

@@ -3,20 +3,13 @@
 #include "storage/record_fields.h"
 
 namespace storage::record {
-namespace {
-
-uint64_t zigzag(int64_t v) { return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63); }
-int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1 ^ (0 - (v & 1))); }
-
-}  // namespace
-
 void encode_compact(Buffer& out, const Message& m, Uid after, bool with_body) {
   out.put_varint(m.uid.value - after.value);
   out.put_varint(m.modseq.value);
   out.put<uint8_t>(m.flags.system);
   out.put_varint(m.info.size);
-  out.put_varint(zigzag(m.info.date.seconds));
-  out.put_varint(zigzag(m.info.date.zone_minutes));
+  out.put_zigzag(m.info.date.seconds);
+  out.put_zigzag(m.info.date.zone_minutes);
   put_info_fields(out, m.info, with_body);
   put_keywords(out, m.flags);
 }
@@ -30,17 +23,11 @@ Message decode_compact(Reader& in, MailboxKey mailbox, Uid after) {
   m.modseq = ModSeq(in.varint());
   m.flags.system = in.get<uint8_t>();
   m.info.size = in.varint();
-  m.info.date.seconds = unzigzag(in.varint());
-  int64_t zone = unzigzag(in.varint());
+  m.info.date.seconds = in.zigzag();
+  int64_t zone = in.zigzag();
   if (zone < INT16_MIN || zone > INT16_MAX) in.fail();
   m.info.date.zone_minutes = static_cast<int16_t>(zone);
-  in.fields([&](uint8_t tag, Reader& f) {
-    if (tag == tag_keyword) {
-      m.flags.keywords.emplace_back(wire::base::as_text(f.rest()));
-    } else {
-      get_info_field(tag, f, m.info);
-    }
-  });
+  get_message_fields(in, m);
   return m;
 }
 
@@ -92,9 +79,8 @@ Result<std::vector<Op>> decode_all(const FrameHeader& header, std::span<const ui
 
 void encode_packed_info(Buffer& out, const MessageInfo& info, int64_t before) {
   out.put_varint(info.size);
-  out.put_varint(
-      zigzag(static_cast<int64_t>(static_cast<uint64_t>(info.date.seconds) - static_cast<uint64_t>(before))));
-  out.put_varint(zigzag(info.date.zone_minutes));
+  out.put_zigzag(static_cast<int64_t>(static_cast<uint64_t>(info.date.seconds) - static_cast<uint64_t>(before)));
+  out.put_zigzag(info.date.zone_minutes);
   Buffer fields;
   put_info_fields(fields, info, false);
   out.put_text(wire::base::as_text(fields.bytes()));
@@ -103,8 +89,8 @@ void encode_packed_info(Buffer& out, const MessageInfo& info, int64_t before) {
 MessageInfo decode_packed_info(Reader& in, int64_t before) {
   MessageInfo i;
   i.size = in.varint();
-  i.date.seconds = static_cast<int64_t>(static_cast<uint64_t>(before) + static_cast<uint64_t>(unzigzag(in.varint())));
-  i.date.zone_minutes = static_cast<int16_t>(unzigzag(in.varint()));
+  i.date.seconds = static_cast<int64_t>(static_cast<uint64_t>(before) + static_cast<uint64_t>(in.zigzag()));
+  i.date.zone_minutes = static_cast<int16_t>(in.zigzag());
   Reader fields(wire::base::as_bytes(in.text()));
   fields.fields([&](uint8_t tag, Reader& f) { get_info_field(tag, f, i); });
   return i;

@@ -73,4 +73,14 @@ void get_info_field(uint8_t tag, Reader& in, MessageInfo& i) {
   }
 }
 
+void get_message_fields(Reader& in, Message& m) {
+  in.fields([&](uint8_t tag, Reader& f) {
+    if (tag == tag_keyword) {
+      m.flags.keywords.emplace_back(wire::base::as_text(f.rest()));
+    } else {
+      get_info_field(tag, f, m.info);
+    }
+  });
+}
+
 }  // namespace storage::record

@@ -36,5 +36,7 @@ void put_keywords(Buffer& out, const Flags& flags);
 // The optional fields of a message's cold part.
 void put_info_fields(Buffer& out, const MessageInfo& i, bool with_body = true);
 void get_info_field(uint8_t tag, Reader& in, MessageInfo& i);
+// All that are left: of the cold part, and keywords.
+void get_message_fields(Reader& in, Message& m);
 
 }  // namespace storage::record

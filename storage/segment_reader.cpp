@@ -13,32 +13,13 @@ constexpr size_t buffer_size = 1u << 20;
 }  // namespace
 
 SegmentReader::SegmentReader(std::shared_ptr<const File> file, uint64_t size, uint64_t salt)
-    : file_(std::move(file)), size_(size), salt_(salt) {}
-
-// At least `wanted` bytes from `offset`, fewer at the end of the file.
-Result<std::span<const uint8_t>> SegmentReader::fill(uint64_t offset, size_t wanted) {
-  if (offset >= size_) return std::span<const uint8_t>();
-  wanted = static_cast<size_t>(std::min<uint64_t>(wanted, size_ - offset));
-  if (offset < buffer_at_ || offset + wanted > buffer_at_ + buffer_.size()) {
-    size_t n = static_cast<size_t>(std::min<uint64_t>(std::max(wanted, buffer_size), size_ - offset));
-    buffer_.resize(n);
-    Result<size_t> got = file_->read_at(offset, {buffer_.data(), n});
-    if (!got) {
-      buffer_.clear();
-      return got.error();
-    }
-    buffer_.resize(*got);
-    buffer_at_ = offset;
-  }
-  auto from = static_cast<size_t>(offset - buffer_at_);
-  return buffer_.bytes(from, buffer_.size() - from);
-}
+    : size_(size), salt_(salt), window_(std::move(file), size, buffer_size) {}
 
 Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
   offset_ = offset;
   payload_ = {};
   if (offset >= size_) return Got::end;
-  Result<std::span<const uint8_t>> bytes = fill(offset, frame_header_size);
+  Result<std::span<const uint8_t>> bytes = window_.fill(offset, frame_header_size);
   if (!bytes) return bytes.error();
   std::optional<FrameHeader> h = FrameHeader::decode(*bytes, salt_);
   if (!h) return Got::bad_header;
@@ -47,7 +28,7 @@ Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
   uint64_t at = offset + frame_header_size;
   const bool letter = header_.kind == FrameKind::body && header_.version == letter_version;
   if (header_.kind != FrameKind::body || letter) {
-    bytes = fill(offset, frame_header_size + header_.length);
+    bytes = window_.fill(offset, frame_header_size + header_.length);
     if (!bytes) return bytes.error();
     if (bytes->size() < frame_header_size + header_.length) return Got::bad_header;
     payload_ = bytes->subspan(frame_header_size, header_.length);
@@ -63,7 +44,7 @@ Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
   // A body may be larger than memory: its checksum is taken in pieces, the head is looked at last.
   uint32_t crc = 0;
   for (uint64_t left = header_.length; left > 0;) {
-    bytes = fill(at, 1);
+    bytes = window_.fill(at, 1);
     if (!bytes) return bytes.error();
     if (bytes->empty()) return Got::bad_header;
     auto n = static_cast<size_t>(std::min<uint64_t>(bytes->size(), left));
@@ -73,10 +54,10 @@ Result<SegmentReader::Got> SegmentReader::read(uint64_t offset) {
   }
   if (crc != header_.payload_crc) return Got::bad_payload;
   at = offset + frame_header_size;
-  bytes = fill(at, std::min<size_t>(header_.length, BodyHead::fixed_size));
+  bytes = window_.fill(at, std::min<size_t>(header_.length, BodyHead::fixed_size));
   if (!bytes) return bytes.error();
   size_t head = std::min<size_t>(BodyHead::length(*bytes), header_.length);
-  bytes = fill(at, head);
+  bytes = window_.fill(at, head);
   if (!bytes) return bytes.error();
   payload_ = bytes->first(std::min(bytes->size(), head));
   return Got::frame;
@@ -86,7 +67,7 @@ Result<uint64_t> SegmentReader::find_header(uint64_t after) {
   uint8_t magic[8];
   store_le<uint64_t>(magic, frame_magic(salt_));
   for (uint64_t at = after + 1; at + frame_header_size <= size_;) {
-    Result<std::span<const uint8_t>> bytes = fill(at, frame_header_size);
+    Result<std::span<const uint8_t>> bytes = window_.fill(at, frame_header_size);
     if (!bytes) return bytes.error();
     if (bytes->size() < frame_header_size) break;
     auto found = std::search(bytes->begin(), bytes->end(), std::begin(magic), std::end(magic));
@@ -96,7 +77,7 @@ Result<uint64_t> SegmentReader::find_header(uint64_t after) {
       continue;
     }
     at += skip;
-    bytes = fill(at, frame_header_size);
+    bytes = window_.fill(at, frame_header_size);
     if (!bytes) return bytes.error();
     if (FrameHeader::decode(*bytes, salt_)) return at;
     ++at;

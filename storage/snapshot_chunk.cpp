@@ -60,16 +60,13 @@ void put_plain(Buffer& out, const MessageChunk& c) {
   store_le<uint32_t>(out.data() + offsets + 4 * size_t{c.size()}, static_cast<uint32_t>(out.size() - start));
 }
 
-uint64_t zigzag(int64_t v) { return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63); }
-int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1 ^ (0 - (v & 1))); }
-
 // Numbers as runs of equal ones, each by its difference to the one before.
 void put_runs(Buffer& out, const std::vector<uint64_t>& values) {
   uint64_t before = 0;
   for (size_t i = 0; i < values.size();) {
     size_t end = i + 1;
     while (end < values.size() && values[end] == values[i]) ++end;
-    out.put_varint(zigzag(static_cast<int64_t>(values[i] - before)));
+    out.put_zigzag(static_cast<int64_t>(values[i] - before));
     out.put_varint(end - i - 1);
     before = values[i];
     i = end;
@@ -80,7 +77,7 @@ std::vector<uint64_t> get_runs(Reader& in, size_t n) {
   std::vector<uint64_t> values(n);
   uint64_t value = 0;
   for (size_t i = 0; i < n;) {
-    value += static_cast<uint64_t>(unzigzag(in.varint()));
+    value += static_cast<uint64_t>(in.zigzag());
     uint64_t more = in.varint();
     if (!in.ok() || more >= n - i) {
       in.fail();

@@ -9,9 +9,6 @@ namespace {
 
 constexpr size_t body_place_size = 52;
 
-uint64_t zigzag(int64_t v) { return static_cast<uint64_t>(v) << 1 ^ static_cast<uint64_t>(v >> 63); }
-int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1 ^ (0 - (v & 1))); }
-
 // A place that follows the one before costs its length only.
 void put_place(Buffer& out, const BodyPlace& p, BodyPlace& before) {
   const uint64_t next = before.offset + frame_header_size + before.length;
@@ -19,7 +16,7 @@ void put_place(Buffer& out, const BodyPlace& p, BodyPlace& before) {
   out.put_varint(uint64_t{p.length} << 1 | (follows ? 0 : 1));
   if (!follows) {
     out.put_varint(p.segment.value);
-    out.put_varint(zigzag(static_cast<int64_t>(p.offset - (p.segment == before.segment ? next : 0))));
+    out.put_zigzag(static_cast<int64_t>(p.offset - (p.segment == before.segment ? next : 0)));
   }
   if (p.segment) before = p;
 }
@@ -33,7 +30,7 @@ void get_place(Reader& in, BodyPlace& p, BodyPlace& before) {
   p.offset = next;
   if (length & 1) {
     p.segment = Lsn(in.varint());
-    p.offset = static_cast<uint64_t>(unzigzag(in.varint())) + (p.segment == before.segment ? next : 0);
+    p.offset = static_cast<uint64_t>(in.zigzag()) + (p.segment == before.segment ? next : 0);
   }
   if (p.segment) before = p;
 }

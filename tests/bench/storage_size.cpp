@@ -19,29 +19,20 @@
 #include <random>
 #include <string>
 
-#include "storage/account.h"
 #include "storage/letter.h"
 #include "storage/log_scan.h"
 #include "storage/segments.h"
 #include "storage/space.h"
+#include "tests/bench/store_for_bench.h"
 
 namespace {
 
-using namespace storage;
+using namespace bench;
 
 double cpu_now() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-template <class T>
-T need(Result<T> r) {
-  if (!r) {
-    std::fprintf(stderr, "%s\n", r.error().describe().c_str());
-    std::exit(1);
-  }
-  return std::move(*r);
 }
 
 // Messages from a directory, or made.
