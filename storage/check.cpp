@@ -234,13 +234,14 @@ Result<CheckReport> Check::run() {
   if (scan.torn() && scan.next() <= until_ && until_ != Lsn(UINT64_MAX)) {
     problem("frames that were durable are gone", "LSN " + std::to_string(scan.next().value), "restore a backup");
   } else if (scan.torn() && until_ == Lsn(UINT64_MAX)) {
-    problem("an interrupted write of " + std::to_string(scan.torn_bytes()) + " bytes at the end of the log",
-            "LSN " + std::to_string(scan.next().value),
-            "none needed: it was never acknowledged and is cut when opened");
+    report_.notes.push_back(
+        {"an interrupted write of " + std::to_string(scan.torn_bytes()) + " bytes at the end of the log",
+         "LSN " + std::to_string(scan.next().value), "none needed: it was never acknowledged and is cut when opened"});
   }
   if (scan.torn_header() && until_ == Lsn(UINT64_MAX)) {
-    problem("an interrupted write of a segment's header", segments->at(scan.torn_header()->first).text(),
-            "none needed: it is written again when opened");
+    report_.notes.push_back({"an interrupted write of a segment's header",
+                             segments->at(scan.torn_header()->first).text(),
+                             "none needed: it is written again when opened"});
   }
   for (const auto& [id, bodies] : unread_) {
     problem("dictionary " + std::to_string(id) + " is missing or damaged: " + std::to_string(bodies) +

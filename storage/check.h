@@ -28,6 +28,9 @@ struct CheckReport {
   std::string restored;        // restored_annotation, if an older copy was ever put back
   uint64_t orphan_bodies = 0;  // no message has them: not a problem
   std::vector<CheckProblem> problems;
+  // Where a crash, or a copy that was made while somebody wrote, cut the log off: nobody was told of what is behind,
+  // and opening takes it away.
+  std::vector<CheckProblem> notes;
   bool clean() const { return problems.empty(); }
 };
 

@@ -62,16 +62,20 @@ VerbResult render_check(const std::string& user, const storage::CheckReport& r, 
         "after it): " +
         r.restored + "\n";
   }
-  json::array problems;
-  for (const storage::CheckProblem& p : r.problems) {
-    json::object o;
-    o["what"] = p.what;
-    o["where"] = p.where;
-    o["repair"] = p.repair;
-    problems.push_back(std::move(o));
-    out.text += "  " + p.what + " at " + p.where + (p.repair.empty() ? "" : "; " + p.repair) + "\n";
-  }
-  out.json["problems"] = std::move(problems);
+  auto list = [&](const std::vector<storage::CheckProblem>& all) {
+    json::array told;
+    for (const storage::CheckProblem& p : all) {
+      json::object o;
+      o["what"] = p.what;
+      o["where"] = p.where;
+      o["repair"] = p.repair;
+      told.push_back(std::move(o));
+      out.text += "  " + p.what + " at " + p.where + (p.repair.empty() ? "" : "; " + p.repair) + "\n";
+    }
+    return told;
+  };
+  out.json["problems"] = list(r.problems);
+  out.json["notes"] = list(r.notes);
   return out;
 }
 

@@ -42,18 +42,21 @@ struct FaultEnv::Disk {
   Errc code = Errc::io;
   bool partly = false;
   bool in_hook = false, paused = false;
+  size_t piece = SIZE_MAX;
   std::function<void()> hook;
   int64_t time = 1'700'000'000;
   std::mt19937_64 random{1};
 
+  void look_on() {
+    if (in_hook || paused || !hook) return;
+    in_hook = true;
+    hook();
+    in_hook = false;
+  }
   // What the operation meets: nothing, or a failure.
   std::optional<Failure> next() {
     if (in_hook || paused) return {};
-    if (hook) {
-      in_hook = true;
-      hook();
-      in_hook = false;
-    }
+    look_on();
     ++operations;
     if (die_at != 0 && operations >= die_at) return Failure(Errc::io, "the machine is down");
     if (operations == fail_at) return Failure(code, "failed on purpose");
@@ -77,7 +80,12 @@ class FaultFile final : public File {
     std::optional<Failure> f = disk_->next();
     if (f && !disk_->now_partly()) return *f;
     if (f) bytes = bytes.first(bytes.size() / 2);
-    Inode::put(inode_->data, offset, bytes);
+    for (size_t at = 0; at < bytes.size();) {
+      if (at > 0) disk_->look_on();
+      const size_t n = std::min(disk_->piece, bytes.size() - at);
+      Inode::put(inode_->data, offset + at, bytes.subspan(at, n));
+      at += n;
+    }
     inode_->unsynced.push_back({offset, {bytes.begin(), bytes.end()}, {}});
     if (f) return *f;
     return {};
@@ -117,6 +125,7 @@ void FaultEnv::die(uint64_t operation) { disk_->die_at = operation; }
 void FaultEnv::heal() { disk_->fail_at = disk_->die_at = disk_->operations = 0; }
 uint64_t FaultEnv::operations() const { return disk_->operations; }
 void FaultEnv::on_operation(std::function<void()> hook) { disk_->hook = std::move(hook); }
+void FaultEnv::write_in_pieces(size_t bytes) { disk_->piece = bytes; }
 void FaultEnv::set_time(int64_t seconds) { disk_->time = seconds; }
 
 std::unique_ptr<FaultEnv> FaultEnv::image(Survives what, uint32_t seed) const {

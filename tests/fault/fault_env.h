@@ -34,6 +34,7 @@ class FaultEnv final : public Env {
   void on_operation(std::function<void()> hook);  // before each one takes effect; operations inside do not count
 
   std::unique_ptr<FaultEnv> image(Survives what, uint32_t seed = 0) const;
+  void write_in_pieces(size_t bytes);  // a write takes effect so many at a time, with the hook before each
   void set_time(int64_t seconds);
 
   // For tests that damage files, and look at them.

@@ -274,8 +274,8 @@ def open_elsewhere(c, copies, mail):
             held = not strange and not missing
         else:
             held = not strange and all(p["what"] and p["where"] for p in report["problems"])
-        if not report["clean"]:
-            print("     copy %d (%s): %s" % (number, how, json.dumps(report["problems"][:3])))
+        if report["problems"] or report["notes"]:
+            print("     copy %d (%s): %s" % (number, how, json.dumps((report["problems"] + report["notes"])[:3])))
         if not held or status != 0:
             c.check(False, "copy %d (%s) opens whole, or what it lacks is named" % (number, how),
                     (report, sorted(strange)[:5], sorted(missing)[:5], status))

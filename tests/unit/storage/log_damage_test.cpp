@@ -109,7 +109,7 @@ TEST(LogDamage, every_flipped_byte_is_found_or_harmless) {
       std::unique_ptr<FaultEnv> env = small.with(bytes);
       // doctor sees it first, and writes nothing.
       Result<CheckReport> report = check_store(*env, "/disk/user");
-      EXPECT_TRUE(!report || !report->clean()) << i;
+      EXPECT_TRUE(!report || !report->clean() || !report->notes.empty()) << i;
       EXPECT_EQ(env->bytes(first_segment), bytes);
       Result<std::unique_ptr<Account>> a = Account::open(*env, "/disk/user", {});
       if (!a) continue;
