@@ -2,6 +2,7 @@
 
 #include "gateway/derived/content.h"
 #include "wire/mail/charset.h"
+#include "wire/mail/fold.h"
 
 namespace gateway::imap {
 namespace {

@@ -9,6 +9,7 @@
 #include "wire/mail/date.h"
 #include "wire/mail/encoded_word.h"
 #include "wire/mail/envelope.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/imap_text.h"
 #include "wire/mail/mime_fields.h"
 #include "wire/mail/search_text.h"

@@ -5,6 +5,7 @@
 #include "wire/base/flags.h"
 #include "wire/mail/charset.h"
 #include "wire/mail/encoded_word.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/header.h"
 #include "wire/mail/mime_fields.h"
 #include "wire/mail/transfer.h"
@@ -36,17 +37,34 @@ std::string header_text(std::string_view header) {
   return out;
 }
 
-// nullopt: nothing to search in this part.
-std::optional<std::string> part_text(const MessageScan& scan, uint32_t index, const SearchLimits& limits) {
+// How to read the text of a part; nullopt: there is nothing to search in it.
+struct TextForm {
+  TransferEncoding encoding = TransferEncoding::identity;
+  std::string charset;
+};
+std::optional<TextForm> text_form(const MessageScan& scan, uint32_t index) {
   const Part& part = scan.parts[index];
   if (part.kind != PartKind::leaf || part.opaque) return std::nullopt;
-  MimeFields fields = find_mime_fields(scan.header(index));
-  auto type = fields.type ? parse_content_type(*fields.type) : std::nullopt;
+  const MimeFields fields = find_mime_fields(scan.header(index));
+  const auto type = fields.type ? parse_content_type(*fields.type) : std::nullopt;
   if (type && !type->is("text") && !type->is("message")) return std::nullopt;
-  auto encoding = fields.transfer_encoding ? transfer_encoding(*fields.transfer_encoding) : TransferEncoding::identity;
-  if (encoding == TransferEncoding::unknown) return std::nullopt;
-  std::string charset = type ? find_parameter(type->parameters, "charset").value_or("") : "";
-  return to_utf8(decode_transfer(scan.body(index), encoding, limits.part_output), charset);
+  TextForm form;
+  if (fields.transfer_encoding) form.encoding = transfer_encoding(*fields.transfer_encoding);
+  if (form.encoding == TransferEncoding::unknown) return std::nullopt;
+  if (type) form.charset = find_parameter(type->parameters, "charset").value_or("");
+  return form;
+}
+
+void fold_part(std::string& out, std::string_view body, const TextForm& form, size_t limit) {
+  std::string decoded;
+  if (form.encoding == TransferEncoding::identity) {
+    body = body.substr(0, limit);
+  } else {
+    decoded = decode_transfer(body, form.encoding, limit);
+    body = decoded;
+  }
+  if (reads_as_ascii(body, form.charset)) return fold_to(out, body);
+  fold_to(out, to_utf8(body, form.charset));
 }
 
 }  // namespace
@@ -73,12 +91,23 @@ bool field_contains(std::string_view header, std::string_view name, std::string_
 
 void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits& limits,
                    const std::function<bool(std::string_view folded)>& visit) {
+  std::string folded;
   for (uint32_t i = 0; i < scan.parts.size(); ++i) {
     if ((i > 0 || with_header) && !visit(fold(header_text(scan.header(i))))) return;
-    if (auto text = part_text(scan, i, limits)) {
-      if (!visit(fold(*text))) return;
-    }
+    const auto form = text_form(scan, i);
+    if (!form) continue;
+    folded.clear();
+    fold_part(folded, scan.body(i), *form, limits.part_output);
+    if (!visit(folded)) return;
   }
+}
+
+size_t text_octets(const MessageScan& scan) {
+  size_t sum = 0;
+  for (uint32_t i = 0; i < scan.parts.size(); ++i) {
+    if (text_form(scan, i)) sum += scan.body(i).size();
+  }
+  return sum;
 }
 
 std::optional<std::string> folded_header_lines(std::string_view header) {

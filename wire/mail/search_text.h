@@ -1,5 +1,5 @@
 // What SEARCH looks at: decoded, converted and folded text. Any thread; CPU heavy, so for a pool (design 5).
-// Bounded by SearchLimits; `needle` is always folded (charset.h: fold). Parts that are neither text nor a message are
+// Bounded by SearchLimits; `needle` is always folded (fold.h). Parts that are neither text nor a message are
 // skipped, but their MIME headers count (a file name is found).
 #pragma once
 
@@ -27,6 +27,9 @@ bool field_contains(std::string_view header, std::string_view name, std::string_
 // and BODY alike the headers and text of the parts. Stops early when visit returns false.
 void for_each_text(const MessageScan& scan, bool with_header, const SearchLimits& limits,
                    const std::function<bool(std::string_view folded)>& visit);
+
+// The octets, as they lie in the message, of the parts whose text for_each_text() reads.
+size_t text_octets(const MessageScan& scan);
 
 // The message's own header as lines "NAME: VALUE", folded, each ended by LF, for a cache: with every LF read as a space
 // it is what TEXT looks at, and each line is what a HEADER key looks at. nullopt: this header's text cannot be written

@@ -1,11 +1,15 @@
 // Transfer encodings, charsets, encoded words and dates.
 #include <gtest/gtest.h>
+#include <unicode/normalizer2.h>
+#include <unicode/uchar.h>
+#include <unicode/unistr.h>
 
 #include <vector>
 
 #include "wire/mail/charset.h"
 #include "wire/mail/date.h"
 #include "wire/mail/encoded_word.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/transfer.h"
 
 namespace {
@@ -101,6 +105,58 @@ TEST(CharsetTest, folding_ignores_case_and_compatibility_forms) {
   EXPECT_TRUE(contains(fold("two\r\n  words"), fold("TWO WORDS")));
   EXPECT_FALSE(contains(fold("abc"), fold("abd")));
   EXPECT_TRUE(contains("", ""));
+}
+
+// The definition, slowly: all of it by ICU, none of it character by character.
+std::string folded_as_defined(const icu::UnicodeString& text) {
+  icu::UnicodeString titled;
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) titled.append(u_totitle(text.char32At(i)));
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::UnicodeString decomposed = icu::Normalizer2::getNFKDInstance(status)->normalize(titled, status);
+  EXPECT_TRUE(U_SUCCESS(status));
+  std::string utf8, out;
+  decomposed.toUTF8String(utf8);
+  for (char c : utf8) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (c >= '\t' && c <= '\r') c = ' ';
+    if (c != ' ' || !out.ends_with(' ')) out += c;
+  }
+  return out;
+}
+
+TEST(Folding, gives_every_character_its_form) {
+  for (UChar32 c = 1; c <= 0x10FFFF; ++c) {
+    if (U_IS_SURROGATE(c)) continue;
+    const icu::UnicodeString text(c);
+    std::string utf8;
+    text.toUTF8String(utf8);
+    ASSERT_EQ(fold(utf8), folded_as_defined(text)) << std::hex << c;
+  }
+}
+
+TEST(Folding, puts_marks_of_a_run_in_their_order) {
+  uint32_t seed = 7;
+  const auto pick = [&seed](uint32_t n) {
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 16) % n;
+  };
+  // Marks of several classes, characters that decompose into them or begin with one, jamo, ASCII between.
+  const UChar32 from[] = {0x301,  0x323, 0x307,  0x5b0,  0x5bc, 0x94d, 0x93c, 0xe48,  0xe38,   0x344,   0xe9,
+                          0x1ee5, 0x37a, 0xac01, 0x11a8, 'a',   ' ',   0xa0,  0xfb01, 0x1d15e, 0x1f600, 0xfdfa};
+  for (int i = 0; i < 50'000; ++i) {
+    icu::UnicodeString text;
+    for (uint32_t n = pick(9); n > 0; --n) text.append(from[pick(std::size(from))]);
+    std::string utf8;
+    text.toUTF8String(utf8);
+    ASSERT_EQ(fold(utf8), folded_as_defined(text)) << utf8;
+  }
+}
+
+TEST(Folding, appends_and_leaves_what_is_there) {
+  std::string out = "as it is ";
+  fold_to(out, " x\r\ny");
+  fold_to(out, "\u00e9");
+  EXPECT_EQ(out, "as it is  X YE\u0301");
 }
 
 TEST(Contains, finds_what_a_plain_search_finds) {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/mail/charset.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/scan.h"
 
 namespace {
