@@ -10,6 +10,7 @@
 #include "wire/mail/date.h"
 #include "wire/mail/encoded_word.h"
 #include "wire/mail/envelope.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/header.h"
 #include "wire/mail/search_text.h"
 
@@ -21,10 +22,16 @@ using wire::mail::no_part;
 using wire::mail::Part;
 using wire::mail::PartKind;
 
-constexpr uint32_t meaning = 1;  // raised when a blob changes, or any function that it is made from
+constexpr uint32_t meaning = 2;  // raised when a blob changes, or any function that it is made from
 
 constexpr size_t max_structure = 1 << 20, max_header_text = 256 << 10, max_body_text = 4 << 20;
 constexpr size_t max_references = 256, max_key = 1024;
+
+// A message of that size is read whole where only its text is wanted.
+bool cheap_to_read(const MessageScan& scan) {
+  constexpr size_t always = 4096, times_its_text = 4;
+  return scan.bytes.size() <= always + times_its_text * wire::mail::text_octets(scan);
+}
 
 enum PartBit : uint8_t { kind_bits = 3, digest_bit = 4, opaque_bit = 8 };
 enum KeyBit : uint8_t { has_date = 1, is_reply = 2 };
@@ -230,7 +237,9 @@ void Maker::add(storage::DerivedGroup& to, const storage::Sha256& name, const Me
     } else {
       texts_[structure].clear();
     }
-    if (make_body_text(scan)) {
+    if (keep_ != KeepText::always && cheap_to_read(scan)) {
+      marks |= text_in_message;
+    } else if (make_body_text(scan)) {
       marks |= has_body_text;
     } else {
       texts_[body_text].clear();

@@ -19,7 +19,16 @@ inline constexpr uint8_t column_count = 5;
 
 // What an entry has: what is too large, or cannot be written in this form, is asked of the message's bytes instead.
 // ENVELOPE and the keys are always there. On disk.
-enum Mark : uint8_t { has_structure = 1, has_header_text = 2, has_body_text = 4 };
+enum Mark : uint8_t {
+  has_structure = 1,
+  has_header_text = 2,
+  has_body_text = 4,
+  text_in_message = 8,  // the text of the body is cheap to make again from the message, and is not kept
+};
+
+// Which text of bodies is kept. A message is mostly text, or short: then reading it costs little more than reading its
+// text would, which would be the largest part of the file by far.
+enum class KeepText : uint8_t { where_it_saves_much, always };
 
 // Of this build's meaning of the blobs; also of ICU's, which the folded text depends on.
 uint32_t content_number();
@@ -49,6 +58,7 @@ std::optional<int32_t> read_day(std::string_view blob);
 // Adds messages to groups. Keeps its buffers.
 class Maker {
  public:
+  explicit Maker(KeepText keep = KeepText::where_it_saves_much) : keep_(keep) {}
   // `complete`: the scan is of the whole message, not of its header alone.
   void add(storage::DerivedGroup& to, const storage::Sha256& name, const wire::mail::MessageScan& scan, bool complete);
 
@@ -57,6 +67,7 @@ class Maker {
   void make_keys(std::string_view header);
   bool make_body_text(const wire::mail::MessageScan& scan);
 
+  const KeepText keep_;
   std::string texts_[column_count];
   std::string scratch_;
 };

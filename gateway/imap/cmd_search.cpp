@@ -1,6 +1,7 @@
 // RFC 3501 6.4.4, ESEARCH (RFC 4731), MODSEQ (RFC 7162 3.1.5, 3.1.10). Three passes: what the snapshot decides; then
-// derived data, for those that are left; then the bytes of what has none. On the searches' own pool and in slices, so
-// that a client that goes away, or is sent away, stops it, and no sync waits behind it.
+// derived data, for those that are left, with the text that it leaves to the messages; then the bytes of what has none.
+// On the searches' own pool and in slices, so that a client that goes away, or is sent away, stops it, and no sync
+// waits behind it.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -27,8 +28,9 @@ struct SearchJob {
   uint32_t position = 0;  // of the pass under way
   bool asked = false;     // whether anybody is still there
   std::optional<storage::DerivedReader> derived;
-  bool fillable = false;         // some message has its bytes in the copy and no entry
-  std::vector<uint32_t> missed;  // those without derived data
+  const source::MailAccount* account = nullptr;  // the session's, which waits for the pool
+  bool fillable = false;                         // some message has its bytes in the copy and no entry
+  std::vector<uint32_t> missed;                  // those without derived data
 
   SearchMessage message(uint32_t shown_index) const {
     SearchMessage m{shown.get(), shown_index, wire::base::SeqNo(shown_index + 1), false};
@@ -64,7 +66,7 @@ void search_snapshot(SearchJob& job) {
 
 void search_derived(SearchJob& job) {
   const auto until = std::chrono::steady_clock::now() + slice;
-  DerivedContent content(*job.derived);
+  DerivedContent content(*job.derived, [&job](const storage::Sha256& name) { return job.account->open_body(name); });
   for (bool first = true; job.position < job.unknown.size() && !job.cancelled; ++job.position, first = false) {
     if (!first && slice_over(job.position, until)) return;
     const uint32_t index = job.unknown[job.position];
@@ -73,8 +75,7 @@ void search_derived(SearchJob& job) {
     const auto marks = name ? job.derived->seek(*name) : std::nullopt;
     job.fillable = job.fillable || (name && !marks);
     Verdict v = Verdict::unknown;
-    if (marks && (*marks & job.program.marks()) == job.program.marks()) {
-      content.next();
+    if (marks && content.stand(*name, *marks, job.program.marks())) {
       v = job.program.match(m, &content, &job.cancelled);
     }
     if (v == Verdict::yes) job.found.push_back(index);
@@ -115,6 +116,7 @@ awaitable<bool> search_all_derived(Session& s, std::shared_ptr<SearchJob> job) {
   const auto data = co_await s.account().derived();
   if (!data) co_return true;
   job->derived.emplace(data->reader());
+  job->account = &s.account();
   job->position = 0;
   while (job->position < job->unknown.size()) {
     auto work = [job] { search_derived(*job); };

@@ -6,6 +6,7 @@
 #include "wire/imap/date.h"
 #include "wire/mail/date.h"
 #include "wire/mail/header.h"
+#include "wire/mail/scan.h"
 #include "wire/mail/search_text.h"
 
 namespace gateway::imap {
@@ -24,6 +25,24 @@ std::optional<int32_t> ScannedContent::sent_day() {
 
 void ScannedContent::for_each_text(bool own_header, const std::function<bool(std::string_view)>& visit) {
   wire::mail::for_each_text(scan_, own_header, {}, visit);
+}
+
+bool DerivedContent::stand(const storage::Sha256& name, uint8_t marks, uint8_t wanted) {
+  name_ = name;
+  lost_ = false;
+  in_message_ = (marks & derived::text_in_message) != 0;
+  if (in_message_) marks |= derived::has_body_text;
+  return (marks & wanted) == wanted;
+}
+
+// Its bytes until the next call; nullopt: they cannot be read.
+std::optional<std::string_view> DerivedContent::message() {
+  auto reader = open_(name_);
+  if (!reader) return std::nullopt;
+  message_.resize(reader->size());
+  const auto n = reader->read(0, std::span(reinterpret_cast<uint8_t*>(message_.data()), message_.size()));
+  if (!n || *n != message_.size()) return std::nullopt;
+  return message_;
 }
 
 std::string_view DerivedContent::column(size_t c) {
@@ -47,6 +66,12 @@ void DerivedContent::for_each_text(bool own_header, const std::function<bool(std
     header_ = column(derived::header_text);
     std::replace(header_.begin(), header_.end(), '\n', ' ');
     if (lost_ || !visit(header_)) return;
+  }
+  if (in_message_) {
+    const auto bytes = message();
+    lost_ = !bytes;
+    if (!lost_) wire::mail::for_each_text(wire::mail::scan(*bytes), false, {}, visit);
+    return;
   }
   const std::string_view text = column(derived::body_text);
   if (!lost_ && !text.empty()) visit(text);

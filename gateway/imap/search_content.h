@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "storage/body.h"
 #include "storage/derived.h"
 #include "wire/mail/part.h"
 
@@ -36,11 +37,14 @@ class ScannedContent final : public SearchContent {
   const wire::mail::MessageScan& scan_;
 };
 
-// Of the entry that the reader stands on. Made once for many messages.
+// Of the entry that the reader stands on. Made once for many messages. What the entry leaves to the message is read
+// from there.
 class DerivedContent final : public SearchContent {
  public:
-  explicit DerivedContent(storage::DerivedReader& reader) : reader_(reader) {}
-  void next() { lost_ = false; }
+  using Open = std::function<storage::Result<storage::BodyReader>(const storage::Sha256&)>;
+  DerivedContent(storage::DerivedReader& reader, Open open) : reader_(reader), open_(std::move(open)) {}
+  // Stands on a message whose entry has these marks. False: the entry does not have what `wanted` names.
+  bool stand(const storage::Sha256& name, uint8_t marks, uint8_t wanted);
   bool field_contains(std::string_view name, std::string_view needle) override;
   std::optional<int32_t> sent_day() override;
   void for_each_text(bool own_header, const std::function<bool(std::string_view)>& visit) override;
@@ -48,8 +52,12 @@ class DerivedContent final : public SearchContent {
 
  private:
   std::string_view column(size_t c);
+  std::optional<std::string_view> message();
   storage::DerivedReader& reader_;
-  std::string header_;
+  const Open open_;
+  storage::Sha256 name_{};
+  bool in_message_ = false;  // the text of the body is
+  std::string header_, message_;
   bool lost_ = false;
 };
 

@@ -9,65 +9,19 @@
 // it is rewritten until nothing is gained, as that does, too.
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <random>
 #include <string>
 
 #include "storage/letter.h"
 #include "storage/log_scan.h"
 #include "storage/segments.h"
-#include "storage/space.h"
-#include "tests/bench/store_for_bench.h"
+#include "tests/bench/mail_for_bench.h"
 
 namespace {
 
 using namespace bench;
-
-double cpu_now() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-// Messages from a directory, or made.
-class Mail {
- public:
-  Mail(const std::filesystem::path& directory, uint32_t count) {
-    if (directory.empty()) {
-      count_ = count;
-      return;
-    }
-    for (const auto& e : std::filesystem::directory_iterator(directory)) files_.push_back(e.path());
-    std::sort(files_.begin(), files_.end());
-    if (count != 0 && count < files_.size()) files_.resize(count);
-    count_ = static_cast<uint32_t>(files_.size());
-  }
-  uint32_t count() const { return count_; }
-  std::string text(uint32_t i) const {
-    if (!files_.empty()) {
-      std::ifstream in(files_[i], std::ios::binary);
-      return {std::istreambuf_iterator<char>(in), {}};
-    }
-    std::mt19937 random(i);
-    std::string t = "Received: from mx" + std::to_string(random() % 9) + ".example.org by mail.example.net; id " +
-                    std::to_string(random()) + "\r\nFrom: <s" + std::to_string(random() % 97) +
-                    "@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n";
-    static constexpr const char* words[] = {"order",    "meeting",  "please", "invoice",
-                                            "attached", "tomorrow", "for",    "the"};
-    for (uint32_t n = 20 + random() % 150; n > 0; --n) t += std::string(words[random() % 8]) + (n % 12 ? " " : "\r\n");
-    return t;
-  }
-
- private:
-  std::vector<std::filesystem::path> files_;
-  uint32_t count_ = 0;
-};
 
 struct Options {
   std::filesystem::path mail, directory = std::filesystem::temp_directory_path() / "storage_size";
@@ -88,77 +42,6 @@ Options options_of(int argc, char** argv) {
   }
   if (o.mail.empty() && o.messages == 0) o.messages = 2000;
   return o;
-}
-
-NewMessage listed(uint32_t i, uint64_t size) {
-  NewMessage m;
-  m.info.size = size;
-  m.info.date = {1262304000 + int64_t{i} * 4700, static_cast<int16_t>(i % 3 * 60)};
-  m.flags.system = i % 10 < 7 ? wire::base::seen : 0;
-  if (i % 25 == 0) m.flags.add("$Forwarded");
-  return m;
-}
-
-void maintain(Account& account, const Options& o) {
-  if (!o.dictionary || !account.wants_dictionary()) return;
-  if (Result<void> r = account.train_dictionary(); !r) std::exit(1);
-}
-
-uint64_t fill(Account& account, const Mail& mail, const Options& o) {
-  Batch first = account.begin();
-  MailboxInfo info;
-  info.name = "INBOX";
-  MailboxKey key = need(first.create_mailbox(info));
-  need(account.commit(std::move(first)));
-  if (o.sync) {
-    for (uint32_t i = 0; i < mail.count();) {
-      Batch page = account.begin();
-      for (uint32_t end = std::min(mail.count(), i + 1000); i < end; ++i) need(page.add_message(key, listed(i, 0)));
-      need(account.commit(std::move(page)));
-    }
-  }
-  BodyWriter writer = account.new_body();
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < mail.count();) {
-    Batch page = account.begin();
-    while (i < mail.count() && page.bytes() < (2u << 20)) {
-      const std::string text = mail.text(i);
-      bytes += text.size();
-      if (!writer.write(wire::base::as_bytes(text))) std::exit(1);
-      const Sha256 name = need(page.add_body(need(writer.finish())));
-      if (o.sync) {
-        if (!page.attach_body(key, Uid(i + 1), name, text.size())) std::exit(1);
-      } else {
-        NewMessage m = listed(i, text.size());
-        m.info.body = name;
-        need(page.add_message(key, m));
-      }
-      ++i;
-      if (!o.sync) break;  // each delivery is a batch
-    }
-    need(account.commit(std::move(page)));
-    maintain(account, o);
-  }
-  return bytes;
-}
-
-// What the maintenance of a server does when nobody waits for the disk.
-bool pack(Account& account) {
-  while (true) {
-    std::unique_ptr<Rewrite> pass = need(Space(account).begin());
-    if (!pass) return true;
-    Rewrite::Step step = Rewrite::Step::more;
-    while (step == Rewrite::Step::more) step = need(pass->survey(8u << 20));
-    if (step == Rewrite::Step::nothing) return static_cast<bool>(pass->cancel());
-    while (!need(pass->condemn(SIZE_MAX))) {
-    }
-    while (need(pass->copy(8u << 20)) == Rewrite::Step::more) {
-    }
-    while (!need(pass->adopt(SIZE_MAX))) {
-    }
-    pass.reset();
-    for (int n = 0; n < 2; ++n) need(Space(account).retire({0, 0}));  // what was replaced is removed at once
-  }
 }
 
 struct Parts {
@@ -212,7 +95,7 @@ int main(int argc, char** argv) {
   PosixEnv env;
   std::unique_ptr<Account> account = need(Account::open(env, o.directory, {.create = true, .format = o.format}));
   const double start = cpu_now();
-  const uint64_t bytes = fill(*account, mail, o);
+  const uint64_t bytes = fill(*account, mail, {o.sync, o.dictionary});
   if (!account->close()) return 1;
   print("written", parts_of(env, o.directory), bytes, mail.count(), cpu_now() - start);
   const double packing = cpu_now();

@@ -10,6 +10,7 @@
 #include "wire/mail/body_structure.h"
 #include "wire/mail/charset.h"
 #include "wire/mail/envelope.h"
+#include "wire/mail/fold.h"
 #include "wire/mail/scan.h"
 #include "wire/mail/search_text.h"
 
@@ -26,7 +27,7 @@ class Kept : public testing::TestWithParam<size_t> {
     EXPECT_TRUE(env.make_directory("/d"));
     data = storage::DerivedData::open(env, "/d/derived.data", {{}, content_number(), column_count});
     storage::DerivedGroup group(column_count);
-    Maker().add(group, name, scan, true);
+    Maker(KeepText::always).add(group, name, scan, true);
     EXPECT_TRUE(data->append(group));
     marks = reader.emplace(data->reader()).seek(name).value();
   }
@@ -127,6 +128,33 @@ TEST_P(Kept, no_cut_of_a_blob_is_read_beyond_its_end) {
     const std::string cut(key_blob, 0, n);
     EXPECT_FALSE(read_keys(cut));
   }
+}
+
+TEST(BodyText, is_kept_where_the_message_is_much_more_than_its_text) {
+  const auto marks_of = [](const std::string& text) {
+    storage::FaultEnv env;
+    EXPECT_TRUE(env.make_directory("/d"));
+    const auto data = storage::DerivedData::open(env, "/d/derived.data", {{}, content_number(), column_count});
+    storage::DerivedGroup group(column_count);
+    const storage::Sha256 name{{1}};
+    Maker().add(group, name, wire::mail::scan(std::string_view(text)), true);
+    EXPECT_TRUE(data->append(group));
+    auto reader = data->reader();
+    const uint8_t marks = reader.seek(name).value();
+    EXPECT_EQ((marks & has_body_text) != 0, !reader.column(body_text)->empty());
+    return marks & (has_body_text | text_in_message);
+  };
+  const auto with_attachment = [](size_t text, size_t attached) {
+    return "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + std::string(text, 'x') +
+           "\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+           std::string(attached, 'A') + "\r\n--b--\r\n";
+  };
+  EXPECT_EQ(marks_of("\r\nshort"), text_in_message);
+  EXPECT_EQ(marks_of("\r\n" + std::string(1'000'000, 'x')), text_in_message);
+  EXPECT_EQ(marks_of(with_attachment(400, 2'000)), text_in_message);
+  EXPECT_EQ(marks_of(with_attachment(400, 20'000)), has_body_text);
+  EXPECT_EQ(marks_of(with_attachment(40'000, 20'000)), text_in_message);
+  EXPECT_EQ(marks_of(with_attachment(40'000, 200'000)), has_body_text);
 }
 
 TEST(HeaderText, is_kept_but_of_headers_that_cannot_be_written_as_lines) {

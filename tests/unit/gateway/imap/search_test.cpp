@@ -39,13 +39,13 @@ Verdict match(const std::string& keys, const tests::Box& box, uint32_t index, bo
   const auto data = storage::DerivedData::open(env, "/d/derived.data", {{}, 1, derived::column_count});
   storage::DerivedGroup group(derived::column_count);
   const storage::Sha256 name{{1}};
-  derived::Maker().add(group, name, scan, true);
+  derived::Maker(derived::KeepText::always).add(group, name, scan, true);
   EXPECT_TRUE(data->append(group));
   auto reader = data->reader();
   const auto marks = reader.seek(name);
   EXPECT_TRUE(marks);
-  if (marks && (*marks & program->marks()) == program->marks()) {
-    DerivedContent kept(reader);
+  DerivedContent kept(reader, [](const storage::Sha256&) { return storage::Failure(storage::Errc::not_found, ""); });
+  if (marks && kept.stand(name, *marks, program->marks())) {
     EXPECT_EQ(program->match(message, &kept), verdict) << keys;
   }
   return verdict;
