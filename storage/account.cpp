@@ -202,6 +202,11 @@ std::optional<std::string> Account::damaged_body(const Sha256& name) const {
   if (!place) return {};
   return impl_->where(*place);
 }
+bool Account::dictionary_lost() const {
+  const Dictionaries& dictionaries = *impl_->bodies().dictionaries();
+  const std::vector<DictionaryPlace> all = dictionaries.all();
+  return std::any_of(all.begin(), all.end(), [&](const DictionaryPlace& p) { return !dictionaries.get(p.id); });
+}
 uint64_t Account::tail() const { return impl_->tail(); }
 Result<void> Account::checkpoint() { return impl_->checkpoint(); }
 Result<void> Account::close() {

@@ -94,6 +94,10 @@ class Account {
   // Where a body lies that could not be read since the account was opened; has_body() says no until it is added again.
   std::optional<std::string> damaged_body(const Sha256& name) const;
 
+  // Whether letters may need a dictionary that the log has lost: opening such a one fails, and has_body() says no from
+  // then on. Any thread; reads the dictionaries that nobody has asked for.
+  bool dictionary_lost() const;
+
   // --- a dictionary for small messages (docs/storage-format.md)
   bool wants_dictionary() const;  // any thread: train_dictionary() would have something to do
   // Any thread, up to half a second of CPU; what it makes is written by the next commit or checkpoint. Fails only where

@@ -44,7 +44,7 @@ class Check {
   Replayer replayer_{state_, bodies_, 1};
   uint64_t done_ = 0, total_ = 0, all_bytes_ = 0, doubled_bytes_ = 0;
   std::vector<std::pair<BodyPlace, uint32_t>> later_;             // bodies whose dictionary has not been met, and that
-  std::map<uint32_t, uint64_t> unread_;                           // bodies, by the dictionary that is not there
+  std::map<Sha256, uint32_t> unread_;                             // by the dictionary that is not there
   std::map<Sha256, uint64_t> body_bytes_;                         // good ones
   std::map<std::pair<MailboxKey, Uid>, uint64_t> message_bytes_;  // the frame that made it
   Buffer piece_;
@@ -67,7 +67,7 @@ Result<void> Check::bodies_that_waited() {
     Result<std::shared_ptr<const Dictionary>> got = bodies_.dictionaries()->get(dictionary);
     if (!got && got.error().code != Errc::corrupt) return got.error();
     if (!got) {
-      ++unread_[dictionary];
+      unread_[place.name] = dictionary;
     } else if (Result<void> r = body_at(place); !r) {
       return r;
     }
@@ -127,6 +127,7 @@ Result<void> Check::batch(std::span<const LogFrame> frames) {
 Result<void> Check::references() {
   std::map<Sha256, uint64_t> used;
   for (const auto& [name, bytes] : body_bytes_) used[name] = 0;
+  std::map<uint32_t, uint64_t> unread;  // messages, by the dictionary that is not there
   uint64_t live_messages = 0, all_messages = 0, live_bodies = 0, all_bodies = 0;
   for (const auto& [key, slot] : state_.slots()) {
     MailboxSnapshotPtr box = slot.mailbox->snapshot();
@@ -143,7 +144,11 @@ Result<void> Check::references() {
         ++it->second;
         continue;
       }
-      if (missing++ == 0) first_missing = box->uid(i);
+      if (auto lost = unread_.find(*info.body); lost != unread_.end()) {
+        ++unread[lost->second];
+      } else if (missing++ == 0) {
+        first_missing = box->uid(i);
+      }
     }
     if (missing > 0) {
       problem(
@@ -152,6 +157,13 @@ Result<void> Check::references() {
           "--repair fetches them from the source or, with --from DIRECTORY, from an older copy of the store; they stay "
           "listed");
     }
+  }
+  for (const auto& [id, messages] : unread) {
+    problem(
+        "dictionary " + std::to_string(id) + " is missing or damaged: " + std::to_string(messages) +
+            " messages cannot be read without it",
+        "log",
+        "--repair fetches them from the source or, with --from DIRECTORY, takes it from an older copy of the store");
   }
   for (const auto& [key, bytes] : message_bytes_) all_messages += bytes;
   for (const auto& [name, bytes] : body_bytes_) {
@@ -242,11 +254,6 @@ Result<CheckReport> Check::run() {
     report_.notes.push_back({"an interrupted write of a segment's header",
                              segments->at(scan.torn_header()->first).text(),
                              "none needed: it is written again when opened"});
-  }
-  for (const auto& [id, bodies] : unread_) {
-    problem("dictionary " + std::to_string(id) + " is missing or damaged: " + std::to_string(bodies) +
-                " messages cannot be read without it",
-            "log", "--repair --from DIRECTORY takes it, or the messages, from an older copy of the store");
   }
   if (Result<void> r = references(); !r) return r.error();
   if (Result<void> r = snapshot(); !r) return r.error();

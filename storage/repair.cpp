@@ -305,10 +305,7 @@ Result<void> StoreRepair::restore_bodies() {
   Result<std::unique_ptr<Account>> account = Account::open(env_, directory_, opening());
   if (!account) return account.error();
   if (Result<void> r = restore_dictionaries(*(*account)->impl_); !r) return r;
-  const Dictionaries& dictionaries = *(*account)->impl_->bodies().dictionaries();
-  const std::vector<DictionaryPlace> all = dictionaries.all();
-  const bool some_unreadable =
-      std::any_of(all.begin(), all.end(), [&](const DictionaryPlace& p) { return !dictionaries.get(p.id); });
+  const bool some_unreadable = (*account)->dictionary_lost();
   const MailboxTreePtr tree = (*account)->tree();
   for (const MailboxInfo& info : tree->mailboxes) {
     MailboxSnapshotPtr box = older_ ? (*account)->snapshot(info.key) : nullptr;

@@ -125,13 +125,26 @@ void add_restored(source::LogLease& lease, storage::CheckReport& report) {
        "clients have seen"});
 }
 
-// Bodies that are named and not there, from wherever the account can have them.
+// The place of a letter is known also where its dictionary is lost; trying to read it tells.
+void try_to_read(const storage::Account& store, const storage::MailboxSnapshot& box) {
+  for (uint32_t i = 0; i < box.size(); ++i) {
+    if (const auto body = box.body(i)) (void)store.open_body(*body);
+  }
+}
+
+// Bodies that are named and not there, or cannot be read, from wherever the account can have them.
 awaitable<Result<uint64_t>> fetch_missing(source::UserAccountPtr account) {
   uint64_t fetched = 0;
   const storage::Account& store = account->the_copy().store();
+  auto look = [account] { return account->the_copy().store().dictionary_lost(); };
+  const bool unreadable = co_await wire::net::run_on_pool(account->the_copy().pool(), look);
   const auto tree = store.tree();
   for (const storage::MailboxInfo& info : tree->mailboxes) {
     const auto now = store.snapshot(info.key);
+    if (now && unreadable) {
+      auto attempt = [account, now] { try_to_read(account->the_copy().store(), *now); };
+      co_await wire::net::run_on_pool(account->the_copy().pool(), attempt);
+    }
     storage::UidSet missing;
     for (uint32_t i = 0; now && i < now->size(); ++i) {
       const auto body = now->body(i);

@@ -182,6 +182,37 @@ TEST_F(DictionaryTest, repair_takes_a_lost_one_from_an_older_copy_and_drops_noth
   EXPECT_TRUE(check_store(env_, "/disk/user")->clean());
 }
 
+TEST_F(DictionaryTest, letters_of_a_lost_one_are_found_to_be_missing_and_can_be_added_again) {
+  open();
+  fill();
+  EXPECT_FALSE(account_->dictionary_lost());
+  ASSERT_TRUE(account_->train_dictionary());
+  append(6999);
+  std::vector<Sha256> with{append(7000), append(7001)};
+  EXPECT_FALSE(account_->dictionary_lost());
+  ASSERT_TRUE(account_->close());
+  std::string whole = describe(*account_);
+  account_.reset();
+  damage_dictionary();
+  ASSERT_TRUE(repair_store(env_, "/disk/user", {}));
+  CheckReport report = *check_store(env_, "/disk/user");
+  ASSERT_EQ(report.problems.size(), 1u);
+  EXPECT_EQ(report.problems[0].what.find("dictionary 1 is missing or damaged: 2 messages"), 0u)
+      << report.problems[0].what;
+  open();
+  EXPECT_TRUE(account_->dictionary_lost());
+  for (uint32_t i = 0; i < with.size(); ++i) {
+    EXPECT_FALSE(account_->open_body(with[i]));
+    EXPECT_FALSE(account_->has_body(with[i]));
+    Batch b = account_->begin();
+    EXPECT_EQ(*b.add_body(*prepare(*account_, letter_text(7000 + i))), with[i]);
+    ASSERT_TRUE(account_->commit(std::move(b)));
+  }
+  EXPECT_EQ(describe(*account_), whole);
+  ASSERT_TRUE(account_->close());
+  EXPECT_TRUE(check_store(env_, "/disk/user")->clean());
+}
+
 TEST(Dictionary, hostile_payloads_end_in_an_error_or_a_value) {
   std::vector<std::string> samples;
   for (uint32_t i = 0; i < 300; ++i) samples.push_back(letter_text(i));
