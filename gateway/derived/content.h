@@ -1,6 +1,6 @@
 // What is kept of a message in derived.data (docs/derived-data.md): the answers to ENVELOPE, BODY and BODYSTRUCTURE,
-// the tree of parts, what SORT and THREAD compare, and folded text for SEARCH. Made from the same functions that answer
-// without it, so that nobody can tell whether it was there. Values; any thread.
+// the tree of parts, what SORT and THREAD compare (sort_keys.h), and folded text for SEARCH. Made from the same
+// functions that answer without it, so that nobody can tell whether it was there. Values; any thread.
 #pragma once
 
 #include <optional>
@@ -23,7 +23,9 @@ enum Mark : uint8_t {
   has_structure = 1,
   has_header_text = 2,
   has_body_text = 4,
-  text_in_message = 8,  // the text of the body is cheap to make again from the message, and is not kept
+  // The text is cheap to make again from the message: that of the body is not kept, and of the header only those fields
+  // that have search keys of their own (header_fields.h).
+  text_in_message = 8,
 };
 
 // Which text of bodies is kept. A message is mostly text, or short: then reading it costs little more than reading its
@@ -41,20 +43,6 @@ std::optional<Structure> read_structure(std::string_view blob);
 // The tree of parts, as the scanner would make it. `bytes` of the result is empty. nullopt: damaged.
 std::optional<wire::mail::MessageScan> read_parts(std::string_view parts);
 
-// What SORT (RFC 5256 2.2, 3) and THREAD compare.
-struct SortKeys {
-  std::optional<int32_t> day;      // of the Date header as written: days since 1970-01-01
-  std::optional<int64_t> instant;  // the same in UTC, seconds
-  std::string from, to, cc;        // mailbox of the first address, folded
-  std::string subject;             // base subject, folded
-  bool reply = false;              // the subject says so
-  std::string message_id;
-  std::vector<std::string> references;  // of References, or else the first of In-Reply-To
-  bool operator==(const SortKeys&) const = default;
-};
-std::optional<SortKeys> read_keys(std::string_view blob);
-std::optional<int32_t> read_day(std::string_view blob);
-
 // Adds messages to groups. Keeps its buffers.
 class Maker {
  public:
@@ -64,7 +52,6 @@ class Maker {
 
  private:
   void make_structure(const wire::mail::MessageScan& scan);
-  void make_keys(std::string_view header);
   bool make_body_text(const wire::mail::MessageScan& scan);
 
   const KeepText keep_;

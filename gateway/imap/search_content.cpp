@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "gateway/derived/content.h"
+#include "gateway/derived/header_fields.h"
+#include "gateway/derived/sort_keys.h"
 #include "wire/imap/date.h"
 #include "wire/mail/date.h"
 #include "wire/mail/header.h"
@@ -31,18 +33,23 @@ bool DerivedContent::stand(const storage::Sha256& name, uint8_t marks, uint8_t w
   name_ = name;
   lost_ = false;
   in_message_ = (marks & derived::text_in_message) != 0;
-  if (in_message_) marks |= derived::has_body_text;
+  read_ = false;
+  if (in_message_) marks |= derived::has_body_text | derived::has_header_text;
   return (marks & wanted) == wanted;
 }
 
-// Its bytes until the next call; nullopt: they cannot be read.
-std::optional<std::string_view> DerivedContent::message() {
+bool DerivedContent::read_message() {
   auto reader = open_(name_);
-  if (!reader) return std::nullopt;
+  if (!reader) return false;
   message_.resize(reader->size());
   const auto n = reader->read(0, std::span(reinterpret_cast<uint8_t*>(message_.data()), message_.size()));
-  if (!n || *n != message_.size()) return std::nullopt;
-  return message_;
+  return n && *n == message_.size();
+}
+
+std::optional<std::string_view> DerivedContent::message() {
+  if (!read_) read_ = read_message();
+  if (!read_) lost_ = true;
+  return read_ ? std::optional<std::string_view>(message_) : std::nullopt;
 }
 
 std::string_view DerivedContent::column(size_t c) {
@@ -52,26 +59,30 @@ std::string_view DerivedContent::column(size_t c) {
 }
 
 bool DerivedContent::field_contains(std::string_view name, std::string_view needle) {
-  return wire::mail::line_field_contains(column(derived::header_text), name, needle);
+  const std::string_view kept = column(derived::header_text);
+  if (!in_message_) return wire::mail::line_field_contains(kept, name, needle);
+  if (lost_) return false;
+  const auto answer = derived::header_field_contains(kept, column(derived::envelope), name, needle);
+  if (answer) return *answer;
+  const auto bytes = message();
+  return bytes && wire::mail::field_contains(wire::mail::scan(*bytes).header(0), name, needle);
 }
 
 std::optional<int32_t> DerivedContent::sent_day() {
   const std::string_view blob = column(derived::keys);
   if (lost_) return std::nullopt;
-  return derived::read_day(blob);
+  return derived::read_day(blob, column(derived::envelope));
 }
 
 void DerivedContent::for_each_text(bool own_header, const std::function<bool(std::string_view)>& visit) {
+  if (in_message_) {
+    if (const auto bytes = message()) wire::mail::for_each_text(wire::mail::scan(*bytes), own_header, {}, visit);
+    return;
+  }
   if (own_header) {
     header_ = column(derived::header_text);
     std::replace(header_.begin(), header_.end(), '\n', ' ');
     if (lost_ || !visit(header_)) return;
-  }
-  if (in_message_) {
-    const auto bytes = message();
-    lost_ = !bytes;
-    if (!lost_) wire::mail::for_each_text(wire::mail::scan(*bytes), false, {}, visit);
-    return;
   }
   const std::string_view text = column(derived::body_text);
   if (!lost_ && !text.empty()) visit(text);

@@ -52,11 +52,13 @@ class DerivedContent final : public SearchContent {
 
  private:
   std::string_view column(size_t c);
-  std::optional<std::string_view> message();
+  std::optional<std::string_view> message();  // its bytes; nullopt, and lost: they cannot be read
+  bool read_message();
   storage::DerivedReader& reader_;
   const Open open_;
   storage::Sha256 name_{};
-  bool in_message_ = false;  // the text of the body is
+  bool in_message_ = false;  // what is looked for in a text
+  bool read_ = false;        // message_ is of this one
   std::string header_, message_;
   bool lost_ = false;
 };

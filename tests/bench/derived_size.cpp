@@ -91,8 +91,10 @@ double envelopes(Opened& at) {
   return cpu_now() - start;
 }
 
-// SEARCH BODY of a term that never matches.
-double search(Opened& at, bool with_header) {
+// A term that never matches, in the text of all messages, or in a field of their headers.
+enum class In { body, text, subject };
+double search(Opened& at, In where) {
+  constexpr std::string_view term = "XYLOPHONE CONCERTO";
   const double start = cpu_now();
   DerivedReader reader = at.data->reader();
   gateway::imap::DerivedContent content(reader, [&](const Sha256& name) { return at.account->open_body(name); });
@@ -100,15 +102,18 @@ double search(Opened& at, bool with_header) {
   for (uint32_t i = 0; i < at.box->size(); ++i) {
     const Sha256 name = *at.box->body(i);
     const auto marks = reader.seek(name);
-    if (!marks || !content.stand(name, *marks, gateway::derived::has_body_text)) std::exit(1);
-    content.for_each_text(with_header, [&](std::string_view text) {
-      octets += text.size();
-      if (wire::mail::contains(text, "XYLOPHONE CONCERTO")) std::exit(1);
-      return true;
-    });
+    if (!marks || !content.stand(name, *marks, gateway::derived::has_header_text)) std::exit(1);
+    if (where == In::subject) {
+      if (content.field_contains("Subject", term)) std::exit(1);
+    } else {
+      content.for_each_text(where == In::text, [&](std::string_view text) {
+        octets += text.size();
+        return !wire::mail::contains(text, term);
+      });
+    }
     if (content.lost()) std::exit(1);
   }
-  if (octets == 0) std::exit(1);
+  if (octets == 0 && where != In::subject) std::exit(1);
   return cpu_now() - start;
 }
 
@@ -140,8 +145,11 @@ int main(int argc, char** argv) {
   std::printf(",\"file\":%.4f", ratio(at.data->stats().bytes));
   // The second of each: with the page cache warm.
   for (int i = 0; i < 2; ++i) {
-    const double e = envelopes(at), body = search(at, false), text = search(at, true);
-    if (i == 1) std::printf(",\"envelope_cpu\":%.3f,\"body_cpu\":%.3f,\"text_cpu\":%.3f}\n", e, body, text);
+    const double e = envelopes(at), body = search(at, In::body), text = search(at, In::text),
+                 subject = search(at, In::subject);
+    if (i == 0) continue;
+    std::printf(",\"envelope_cpu\":%.3f,\"body_cpu\":%.3f,\"text_cpu\":%.3f,\"subject_cpu\":%.3f}\n", e, body, text,
+                subject);
   }
   at = {};
   std::filesystem::remove_all(o.directory);

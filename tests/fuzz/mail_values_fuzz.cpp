@@ -9,6 +9,7 @@
 #include "wire/mail/date.h"
 #include "wire/mail/encoded_word.h"
 #include "wire/mail/envelope.h"
+#include "wire/mail/envelope_view.h"
 #include "wire/mail/fold.h"
 #include "wire/mail/imap_text.h"
 #include "wire/mail/mime_fields.h"
@@ -35,6 +36,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string envelope;
   mail::write_envelope("To: " + std::string(text) + "\r\n\r\n", envelope);
   require(tests::check_list(envelope).empty(), "ENVELOPE is not a list");
+  const auto view = mail::EnvelopeView::read(envelope);
+  require(view.has_value(), "ENVELOPE is not read back");
+  // Only a NUL is not what it was (RFC 3501, CHAR8).
+  if (text.find('\0') == std::string_view::npos && text.find_first_of("\r\n") == std::string_view::npos) {
+    require(view->addresses(mail::EnvelopeView::to) == mail::parse_address_list(text), "other addresses are read back");
+  }
+  mail::EnvelopeView::read(text);
 
   std::string written;
   mail::write_string(text, written);

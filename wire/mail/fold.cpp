@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <memory>
 
@@ -24,9 +25,23 @@ constexpr std::array<char, 256> folded_bytes = [] {
   return table;
 }();
 
-// Folds ASCII and merges runs of white space; UTF-8 sequences pass. `to` may be where `text` is. Returns its end.
-char* fold_ascii(std::string_view text, char* to) {
-  char before = 0;
+// Eight bytes at a time, each in its lane: bit 7 of a lane says yes.
+constexpr uint64_t each(uint8_t byte) { return 0x0101010101010101u * byte; }
+// The ASCII bytes from `low` to `high`.
+constexpr uint64_t between(uint64_t word, uint8_t low, uint8_t high) {
+  const uint64_t seven = word & each(0x7f);
+  return ~word & each(0x80) & ((seven + each(0x80 - low)) ^ (seven + each(0x7f - high)));
+}
+constexpr uint64_t fold_word(uint64_t word) {
+  const uint64_t space = (between(word, '\t', '\r') >> 7) * 0xff;
+  word -= between(word, 'a', 'z') >> 2;
+  return (word & ~space) | (each(' ') & space);
+}
+static_assert(fold_word(0x0d097b7a61603ffe) == 0x20207b5a41603ffe);
+static_assert(std::endian::native == std::endian::little, "the first byte of a word is its lowest lane");
+
+char* fold_bytes(std::string_view text, bool after_space, char* to) {
+  char before = after_space ? ' ' : '\0';
   for (char c : text) {
     c = folded_bytes[static_cast<unsigned char>(c)];
     *to = c;
@@ -35,6 +50,26 @@ char* fold_ascii(std::string_view text, char* to) {
     before = c;
   }
   return to;
+}
+
+// Folds ASCII and merges runs of white space; UTF-8 sequences pass. `to` may be where `text` is. Returns its end.
+char* fold_ascii(std::string_view text, char* to) {
+  size_t at = 0;
+  uint64_t before = 0;  // 0x80: a space stands before the word
+  for (uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    char bytes[sizeof word];  // a copy: `to` may be here
+    std::memcpy(bytes, text.data() + at, sizeof word);
+    std::memcpy(&word, bytes, sizeof word);
+    const uint64_t folded = fold_word(word), spaces = between(folded, ' ', ' ');
+    if (spaces & (spaces << 8 | before)) {
+      to = fold_bytes({bytes, sizeof bytes}, before != 0, to);
+    } else {
+      std::memcpy(to, &folded, sizeof folded);
+      to += sizeof folded;
+    }
+    before = spaces >> 56;
+  }
+  return fold_bytes(text.substr(at), before != 0, to);
 }
 
 // Simple titlecase, then NFKD.

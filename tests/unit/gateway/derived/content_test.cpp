@@ -118,15 +118,10 @@ TEST_P(Kept, every_term_of_the_text_is_found_exactly_where_the_bytes_have_it) {
 }
 
 TEST_P(Kept, no_cut_of_a_blob_is_read_beyond_its_end) {
-  const std::string parts(read_structure(column(structure))->parts), key_blob = column(keys);
-  EXPECT_TRUE(read_keys(key_blob));
+  const std::string parts(read_structure(column(structure))->parts);
   for (size_t n = 0; n < parts.size(); ++n) {
     const std::string cut(parts, 0, n);
     EXPECT_FALSE(read_parts(cut));
-  }
-  for (size_t n = 0; n < key_blob.size(); ++n) {
-    const std::string cut(key_blob, 0, n);
-    EXPECT_FALSE(read_keys(cut));
   }
 }
 
@@ -163,41 +158,6 @@ TEST(HeaderText, is_kept_but_of_headers_that_cannot_be_written_as_lines) {
   EXPECT_FALSE(wire::mail::folded_header_lines("Subject: =?utf-8?q?_x?=\r\n\r\n")) << "a space that would be lost";
   EXPECT_FALSE(wire::mail::folded_header_lines("Content-Disposition: a; filename*=utf-8''x%41\r\n\r\n"));
   EXPECT_FALSE(wire::mail::folded_header_lines("X  Y: z\r\n\r\n"));
-}
-
-SortKeys keys_of(const std::string& text) {
-  storage::FaultEnv env;
-  EXPECT_TRUE(env.make_directory("/d"));
-  auto data = storage::DerivedData::open(env, "/d/derived.data", {{}, content_number(), column_count});
-  storage::DerivedGroup group(column_count);
-  const storage::Sha256 name{{9}};
-  Maker().add(group, name, wire::mail::scan(std::string_view(text)), true);
-  EXPECT_TRUE(data->append(group));
-  auto reader = data->reader();
-  EXPECT_TRUE(reader.seek(name));
-  return read_keys(*reader.column(keys)).value();
-}
-
-TEST(SortKeysTest, are_what_rfc_5256_compares) {
-  const SortKeys k = keys_of(messages()[4]);
-  EXPECT_EQ(k.day, 17960);  // 2019-03-05 as written
-  EXPECT_EQ(k.instant, 1551856200);
-  EXPECT_EQ(k.from, "J");
-  EXPECT_EQ(k.to, "A");
-  EXPECT_EQ(k.cc, "G");
-  EXPECT_EQ(k.subject, wire::mail::fold("Stra\xc3\x9f"
-                                        "e"));
-  EXPECT_TRUE(k.reply);
-  EXPECT_EQ(k.message_id, "1@x");
-  EXPECT_EQ(k.references, (std::vector<std::string>{"a@x", "b@x"}));
-}
-
-TEST(SortKeysTest, take_in_reply_to_where_there_are_no_references) {
-  const SortKeys k = keys_of(messages()[5]);
-  EXPECT_EQ(k.references, std::vector<std::string>{"q@z"});
-  EXPECT_EQ(k.subject, "X");
-  EXPECT_FALSE(k.day);
-  EXPECT_FALSE(k.instant);
 }
 
 }  // namespace

@@ -152,6 +152,20 @@ TEST(Folding, puts_marks_of_a_run_in_their_order) {
   }
 }
 
+TEST(Folding, of_ascii_does_not_depend_on_where_it_stands) {
+  uint32_t seed = 3;
+  const auto pick = [&seed](uint32_t n) {
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 16) % n;
+  };
+  for (int i = 0; i < 50'000; ++i) {
+    std::string text(pick(40), '\0');
+    for (char& c : text) c = pick(3) == 0 ? "  \r\n\t\v"[pick(6)] : static_cast<char>(1 + pick(127));
+    const std::vector<char> exact(text.begin(), text.end());  // nothing behind its end may be read
+    ASSERT_EQ(fold({exact.data(), exact.size()}), folded_as_defined(icu::UnicodeString::fromUTF8(text))) << text;
+  }
+}
+
 TEST(Folding, appends_and_leaves_what_is_there) {
   std::string out = "as it is ";
   fold_to(out, " x\r\ny");
