@@ -30,7 +30,7 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   state_.restore(std::move(d.subscriptions), std::move(d.annotations), std::move(d.validities), d.next_key, d.epoch);
   for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
   state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
-  bodies_->set_base([this] { return load_bodies(); });
+  bodies_->set_base(body_loader(d.finder));
   for (const DictionaryPlace& p : d.dictionaries) bodies_->dictionaries()->put(p);
   small_bodies_ = d.small_bodies;
   return true;
@@ -93,7 +93,8 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
 }
 
 std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, const AccountState::Slot& slot) {
-  Result<SnapshotFile> file = SnapshotFile::open_known(env_, snapshot_path());
+  Result<std::shared_ptr<const File>> opened = snapshot_file();
+  Result<SnapshotFile> file = opened ? SnapshotFile::open_known(*opened) : Result<SnapshotFile>(opened.error());
   if (file) {
     std::shared_ptr<const ColdFile> cold = cold_file_.lock();
     if (!cold) cold_file_ = cold = cold_file(env_, directory_, file->file(), file->header().lsn, cold_health_);
@@ -109,6 +110,31 @@ std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, 
     rescued_ = std::move(state);
   }
   return rescued_->mailbox(key);
+}
+
+Result<std::shared_ptr<const File>> Account::Impl::snapshot_file() {
+  std::lock_guard lock(snapshot_file_mutex_);
+  std::shared_ptr<const File> file = snapshot_file_.lock();
+  if (file) return file;
+  Result<std::unique_ptr<File>> opened = env_.open(snapshot_path(), Env::Mode::read);
+  if (!opened) return opened.error();
+  snapshot_file_ = file = std::move(*opened);
+  return file;
+}
+
+BodyIndex::Loader Account::Impl::body_loader(const SectionRef& finder) {
+  return [this, finder](bool whole) -> Result<std::shared_ptr<const BodyBase>> {
+    Result<std::shared_ptr<const File>> opened = snapshot_file();
+    if (opened && !whole) {
+      Result<SnapshotFile> file = SnapshotFile::open_known(*opened);
+      Result<std::shared_ptr<const BodyFinder>> found = file ? file->finder(finder) : file.error();
+      if (found && *found) return std::shared_ptr<const BodyBase>(std::move(*found));
+    }
+    if (whole || finder.length != 0) cold_health_->damaged = true;
+    Result<BodyTable> table = load_bodies();
+    if (!table) return table.error();
+    return std::shared_ptr<const BodyBase>(std::make_shared<LoadedBodies>(std::move(*table)));
+  };
 }
 
 Result<BodyTable> Account::Impl::load_bodies() {
@@ -207,6 +233,12 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
     encode_places(place_bytes, *places);
   }
   if (Result<void> r = put(place_bytes.bytes(), d.bodies); !r) return r;
+  encoder.reset();
+  FinderWriter finder(*places);
+  if (Result<void> r = finder.write(**file, at); !r) return r;
+  const uint64_t behind = at + finder.size();
+  if (Result<void> r = put(finder.head().bytes(), d.finder); !r) return r;
+  at = behind;
 
   directory.clear();
   d.encode(directory);

@@ -129,7 +129,10 @@ class Account::Impl {
   Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<std::vector<BodyPlace>> places_of(const SnapshotDraft& draft);
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
-  Result<BodyTable> load_bodies();  // any thread
+  // --- bodies of index.snap; any thread
+  BodyIndex::Loader body_loader(const SectionRef& finder);
+  Result<BodyTable> load_bodies();
+  Result<std::shared_ptr<const File>> snapshot_file();  // index.snap as it is now: one descriptor for all who have it
   // Everything from the log alone, where index.snap turns out to be damaged after it was trusted.
   Result<void> read_whole_log(AccountState& state, BodyIndex& bodies);
   std::filesystem::path snapshot_path() const { return directory_ / "index.snap"; }
@@ -159,6 +162,8 @@ class Account::Impl {
   Lsn snapshot_lsn_;                         // what index.snap says of itself; 0: there is none that could be used
   bool snapshot_failed_ = false;             // a section of it could not be read
   std::weak_ptr<const ColdFile> cold_file_;  // index.snap as it is now, while mailboxes have something there to read
+  std::mutex snapshot_file_mutex_;
+  std::weak_ptr<const File> snapshot_file_;
   std::shared_ptr<ColdHealth> cold_health_ = std::make_shared<ColdHealth>();
   bool drafting_ = false;  // a new one is being written
   bool opened_ = false;

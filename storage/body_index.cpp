@@ -4,78 +4,53 @@
 
 namespace storage {
 
-size_t BodyTable::slot(const Sha256& name) const {
-  uint64_t h = load_le<uint64_t>(name.data());  // of a hash any part is one
-  for (size_t at = h & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at] == 0 || places_[slots_[at] - 1].name == name) return at;
-  }
-}
-
-void BodyTable::grow(size_t slots) {
-  slots_.assign(slots, 0);
-  for (uint32_t i = 0; i < places_.size(); ++i) slots_[slot(places_[i].name)] = i + 1;
-}
-
-void BodyTable::reserve(size_t n) {
-  places_.reserve(n);
-  size_t slots = 16;
-  while (slots < 2 * n) slots *= 2;
-  if (slots > slots_.size()) grow(slots);
-}
-
-bool BodyTable::add(const BodyPlace& place) {
-  if (2 * (places_.size() + 1) > slots_.size()) grow(std::max<size_t>(16, 2 * slots_.size()));
-  size_t at = slot(place.name);
-  if (slots_[at] != 0) return false;
-  places_.push_back(place);
-  slots_[at] = static_cast<uint32_t>(places_.size());
-  return true;
-}
-
-void BodyTable::set_generations(const std::map<Lsn, uint32_t>& by_first) {
-  auto last = by_first.end();
-  for (BodyPlace& p : places_) {
-    if (last == by_first.end() || last->first != p.segment) last = by_first.find(p.segment);
-    p.generation = last == by_first.end() ? 0 : last->second;
-  }
-}
-
-BodyPlace* BodyTable::find(const Sha256& name) {
-  if (slots_.empty()) return nullptr;
-  uint32_t i = slots_[slot(name)];
-  return i == 0 ? nullptr : &places_[i - 1];
-}
-
 void BodyIndex::set_base(Loader load) {
   std::lock_guard lock(mutex_);
   load_ = std::move(load);
+  base_ = nullptr;
+  ++rebased_;
 }
 
-Result<void> BodyIndex::load() {
-  if (!load_) return {};
-  Result<BodyTable> base = load_();
-  if (!base) return base.error();
-  base_ = std::move(*base);
-  load_ = nullptr;
-  return {};
+Result<BodyIndex::Base> BodyIndex::base(const Base& failed) {
+  std::lock_guard loading(loading_);
+  Loader load;
+  uint64_t of = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (base_ != failed || !load_) return base_;
+    load = load_;
+    of = rebased_;
+  }
+  Result<Base> made = load(failed != nullptr);
+  if (!made) return made;
+  std::lock_guard lock(mutex_);
+  if (of == rebased_) base_ = *made;
+  return made;
+}
+
+std::optional<BodyPlace> BodyIndex::layered(const Sha256& name) const {
+  if (std::optional<BodyPlace> p = changed_.find(name)) return p;
+  return frozen_.find(name);
+}
+
+std::optional<BodyPlace> BodyIndex::usable(const std::optional<BodyPlace>& place) const {
+  if (!place || !place->segment) return {};
+  auto bad = dropped_.find(place->name);
+  if (bad != dropped_.end() && same_place(bad->second, *place)) return {};
+  return place;
 }
 
 void BodyIndex::put(const BodyPlace& place) {
   std::lock_guard lock(mutex_);
-  changed_[place.name] = place;
+  changed_.put(place);
   dropped_.erase(place.name);
 }
 
-BodyPlace* BodyIndex::entry(const Sha256& name) {
-  if (auto it = changed_.find(name); it != changed_.end()) return it->second.segment ? &it->second : nullptr;
-  BodyPlace* place = base_.find(name);
-  return place && place->segment ? place : nullptr;
-}
-
+// If it has moved, what is found is elsewhere, and this says nothing about it.
 void BodyIndex::drop(const BodyPlace& place) {
   std::lock_guard lock(mutex_);
-  if (!load()) return;  // nothing can have come from it then
-  if (BodyPlace* there = entry(place.name); there && same_place(*there, place)) dropped_[place.name] = place;
+  if (std::optional<BodyPlace> there = layered(place.name); there && !same_place(*there, place)) return;
+  dropped_[place.name] = place;
 }
 
 void BodyIndex::suspect(const BodyPlace& place) {
@@ -98,90 +73,150 @@ std::optional<BodyPlace> BodyIndex::dropped(const Sha256& name) {
 }
 
 Result<std::optional<BodyPlace>> BodyIndex::find(const Sha256& name) {
-  std::lock_guard lock(mutex_);
-  if (changed_.count(name) == 0) {
-    if (Result<void> r = load(); !r) return r.error();
+  for (Base failed;;) {
+    Base base;
+    uint64_t of = 0;
+    bool none = false;
+    {
+      std::lock_guard lock(mutex_);
+      if (std::optional<BodyPlace> p = layered(name)) return usable(p);
+      base = base_;
+      of = rebased_;
+      none = !load_;
+    }
+    if (none) return std::optional<BodyPlace>();
+    if (!base || base == failed) {
+      Result<Base> loaded = this->base(failed);
+      if (!loaded) return loaded.error();
+      base = *loaded;
+      if (!base || base == failed) return Failure(Errc::corrupt, "index.snap: bodies");
+    }
+    Result<std::optional<BodyPlace>> there = base->find(name);
+    if (!there) {
+      failed = std::move(base);
+      continue;
+    }
+    std::lock_guard lock(mutex_);
+    if (of != rebased_) continue;
+    // It may have come, moved or gone meanwhile.
+    if (std::optional<BodyPlace> p = layered(name)) return usable(p);
+    return usable(*there);
   }
-  BodyPlace* there = entry(name);
-  if (auto bad = dropped_.find(name); there && bad != dropped_.end() && same_place(bad->second, *there))
-    there = nullptr;
-  return there ? std::optional<BodyPlace>(*there) : std::nullopt;
 }
 
 Result<std::vector<BodyPlace>> BodyIndex::all() {
-  std::lock_guard lock(mutex_);
-  if (Result<void> r = load(); !r) return r.error();
   std::vector<BodyPlace> places;
-  for (const BodyPlace& p : base_.places()) {
-    if (p.segment && changed_.count(p.name) == 0) places.push_back(p);
-  }
-  for (const auto& [name, p] : changed_) {
-    if (p.segment) places.push_back(p);
+  Pass pass;
+  for (bool more = true; more;) {
+    Result<bool> next = part(pass, SIZE_MAX, places);
+    if (!next) return next.error();
+    more = *next;
   }
   std::sort(places.begin(), places.end(), [](const BodyPlace& a, const BodyPlace& b) { return a.name < b.name; });
   return places;
 }
 
-Result<size_t> BodyIndex::part(size_t from, size_t at_most, std::vector<BodyPlace>& out) {
+void BodyIndex::freeze() {
   std::lock_guard lock(mutex_);
-  if (Result<void> r = load(); !r) return r.error();
-  if (from == 0) {
-    for (const auto& [name, p] : changed_) {
-      if (p.segment) out.push_back(p);
+  if (frozen_.size() == 0) {
+    frozen_ = std::move(changed_);
+  } else {
+    for (size_t i = 0; i < changed_.size(); ++i) frozen_.put(changed_.at(i));
+  }
+  changed_ = BodyTable();
+}
+
+void BodyIndex::rebase(Loader load) {
+  BodyTable old;
+  Base before;
+  std::lock_guard lock(mutex_);
+  // What a pass took out and did not give back is still in index.snap.
+  for (size_t i = 0; i < frozen_.size(); ++i) {
+    if (BodyPlace p = frozen_.at(i); !p.segment && !changed_.contains(p.name)) changed_.add(p);
+  }
+  old = std::exchange(frozen_, BodyTable());
+  before = std::exchange(base_, nullptr);
+  load_ = std::move(load);
+  ++rebased_;
+}
+
+Result<bool> BodyIndex::part(Pass& pass, size_t at_most, std::vector<BodyPlace>& out) {
+  if (pass.layer < 2) {
+    std::lock_guard lock(mutex_);
+    const BodyTable& layer = pass.layer == 0 ? changed_ : frozen_;
+    const size_t to = at_most < layer.size() - std::min(pass.at, layer.size()) ? pass.at + at_most : layer.size();
+    for (; pass.at < to; ++pass.at) {
+      BodyPlace p = layer.at(pass.at);
+      if (p.segment && (pass.layer == 0 || !changed_.contains(p.name))) out.push_back(p);
     }
+    if (pass.at >= layer.size()) pass = {pass.layer + 1, 0};
+    return true;
   }
-  const std::vector<BodyPlace>& base = base_.places();
-  size_t to = std::min(base.size(), from + at_most);
-  for (size_t i = from; i < to; ++i) {
-    if (base[i].segment && changed_.count(base[i].name) == 0) out.push_back(base[i]);
+  Result<Base> base = this->base();
+  if (base && !*base) return false;
+  const size_t from = out.size();
+  Result<size_t> next = base ? (*base)->part(pass.at, at_most, out) : Result<size_t>(base.error());
+  if (!next && base && pass.at == 0) {
+    out.resize(from);
+    base = this->base(*base);
+    if (base && *base) next = (*base)->part(pass.at, at_most, out);
   }
-  return to < base.size() ? to : 0;
+  if (!base) return base.error();
+  if (!next) {
+    (void)this->base(*base);
+    return Failure(Errc::unavailable, "index.snap cannot be read");
+  }
+  std::lock_guard lock(mutex_);
+  out.erase(std::remove_if(out.begin() + static_cast<ptrdiff_t>(from), out.end(),
+                           [&](const BodyPlace& p) { return layered(p.name).has_value(); }),
+            out.end());
+  pass.at = *next;
+  return *next != 0;
 }
 
 std::vector<BodyPlace> BodyIndex::condemn(std::span<const BodyPlace> places) {
   std::lock_guard lock(mutex_);
   std::vector<BodyPlace> gone;
-  if (!load()) return gone;
   for (const BodyPlace& p : places) {
-    BodyPlace* there = entry(p.name);
-    if (!there || !same_place(*there, p)) continue;
+    if (std::optional<BodyPlace> there = layered(p.name); there && !same_place(*there, p)) continue;
     gone.push_back(p);
-    condemned_[p.name] = p;
-    there->segment = Lsn(0);
+    condemned_.put(p);
+    changed_.put({p.name, Lsn(0), 0, 0, 0});
   }
   return gone;
 }
 
 void BodyIndex::pardon(std::span<const BodyPlace> places) {
   std::lock_guard lock(mutex_);
+  BodyTable pardoned;
   for (const BodyPlace& p : places) {
-    condemned_.erase(p.name);
-    if (entry(p.name) == nullptr) changed_[p.name] = p;
+    pardoned.add(p);
+    if (std::optional<BodyPlace> there = layered(p.name); there && !there->segment) changed_.put(p);
   }
+  condemned_.erase_if([&](const BodyPlace& p) { return pardoned.contains(p.name); });
 }
 
 std::optional<BodyPlace> BodyIndex::find_condemned(const Sha256& name) {
   std::lock_guard lock(mutex_);
-  auto it = condemned_.find(name);
-  return it == condemned_.end() ? std::nullopt : std::optional<BodyPlace>(it->second);
+  return condemned_.find(name);
 }
 
 void BodyIndex::forget_condemned(Lsn segment, uint32_t generation) {
   std::lock_guard lock(mutex_);
-  std::erase_if(condemned_,
-                [&](const auto& e) { return e.second.segment == segment && e.second.generation == generation; });
+  condemned_.erase_if([&](const BodyPlace& p) { return p.segment == segment && p.generation == generation; });
 }
 
 void BodyIndex::move(std::span<const Moved> moved, Lsn segment, uint32_t generation) {
   std::lock_guard lock(mutex_);
   for (const Moved& m : moved) {
-    BodyPlace* there = entry(m.from.name);
-    if (!there || !same_place(*there, m.from)) continue;
-    there->segment = segment;
-    there->generation = generation;
-    there->offset = m.to;
-    there->length = m.length;
+    if (std::optional<BodyPlace> there = layered(m.from.name); there && !same_place(*there, m.from)) continue;
+    changed_.put({m.from.name, segment, generation, m.to, m.length});
   }
+}
+
+size_t BodyIndex::bytes() {
+  std::lock_guard lock(mutex_);
+  return changed_.bytes() + frozen_.bytes() + condemned_.bytes() + (base_ ? base_->bytes() : 0);
 }
 
 }  // namespace storage

@@ -1,8 +1,11 @@
-// Which bodies the account has, and where. Any thread. What index.snap holds is loaded when first asked for.
+// Which bodies the account has, and where. Any thread.
+//
+// Three layers: what changed since the last index.snap (or since the one that is being written was begun), what changed
+// before that and is not in one yet, and what index.snap has, which stays there (storage/body_finder.h). What is in
+// memory goes with the next index.snap. Nobody holds the lock while index.snap is read.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,43 +13,17 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/body_finder.h"
+#include "storage/body_table.h"
 #include "storage/dictionary.h"
 #include "storage/types.h"
 
 namespace storage {
 
-struct BodyPlace {
-  Sha256 name{};
-  Lsn segment;              // the first LSN in its segment's name; 0: nowhere
-  uint32_t generation = 0;  // of that segment: a rewritten one may begin with the same LSN
-  uint64_t offset = 0;      // of the frame's header
-  uint32_t length = 0;      // of the frame's payload
-};
-
-inline bool same_place(const BodyPlace& a, const BodyPlace& b) {
-  return a.segment == b.segment && a.generation == b.generation && a.offset == b.offset;
-}
-
-// Places by name, in the order in which they were added: 4 bytes each beside the place itself.
-class BodyTable {
- public:
-  void reserve(size_t n);
-  // False: the name is there already, and stays as it is.
-  bool add(const BodyPlace& place);
-  BodyPlace* find(const Sha256& name);  // its name must stay
-  const std::vector<BodyPlace>& places() const { return places_; }
-  void set_generations(const std::map<Lsn, uint32_t>& by_first);  // of the segments that the places are in
-
- private:
-  size_t slot(const Sha256& name) const;  // where it is, or belongs
-  void grow(size_t slots);
-  std::vector<BodyPlace> places_;
-  std::vector<uint32_t> slots_;  // index + 1, or 0; a power of two, at most half full
-};
-
 class BodyIndex {
  public:
-  using Loader = std::function<Result<BodyTable>()>;
+  // Called when first needed; `whole`: the finder could not be read, all places are to be found otherwise.
+  using Loader = std::function<Result<std::shared_ptr<const BodyBase>>(bool whole)>;
 
   void set_base(Loader load);
   void put(const BodyPlace& place);
@@ -61,22 +38,33 @@ class BodyIndex {
   // What some of the bodies need to be read.
   const std::shared_ptr<Dictionaries>& dictionaries() const { return dictionaries_; }
 
+  // --- a new index.snap (storage/checkpoint.h)
+  void freeze();  // it will have all there is now
+  // It has its name, and is what `load` reads; what was there when it was frozen is forgotten here. Not while a rewrite
+  // is under way, which counts on numbers and places staying.
+  void rebase(Loader load);
+
   // --- rewriting (storage/rewrite.h)
-  // Some of all(), not sorted, so that nobody waits for long: those of index.snap from number `from` on, and (with the
-  // first) those since. Returns how many of index.snap have been passed; 0 at their end.
-  Result<size_t> part(size_t from, size_t at_most, std::vector<BodyPlace>& out);
+  // Some of all(), not sorted, so that nobody waits for long. False: these were the last. Errc::unavailable: index.snap
+  // turned out to be damaged in between; begin again.
+  struct Pass {
+    size_t layer = 0, at = 0;
+  };
+  Result<bool> part(Pass& pass, size_t at_most, std::vector<BodyPlace>& out);
   // Bodies that nothing uses any more leave the index, so that the same bytes are written again; who still shows an
-  // older state finds them until their file is purged. Returns those that were there.
+  // older state finds them until their file is purged. `places` came from part(). Returns those that were there.
   std::vector<BodyPlace> condemn(std::span<const BodyPlace> places);
   void pardon(std::span<const BodyPlace> places);  // back into the index, unless they were written again
   std::optional<BodyPlace> find_condemned(const Sha256& name);
   void forget_condemned(Lsn segment, uint32_t generation);  // their file is gone
   struct Moved {
-    BodyPlace from;
+    BodyPlace from;       // from part()
     uint64_t to = 0;      // offset in the new segment
     uint32_t length = 0;  // of the payload there
   };
   void move(std::span<const Moved> moved, Lsn segment, uint32_t generation);  // those that are still where they were
+
+  size_t bytes();  // in memory, now
 
  private:
   struct Hash {
@@ -86,14 +74,21 @@ class BodyIndex {
       return v;
     }
   };
-  Result<void> load();
-  BodyPlace* entry(const Sha256& name);  // loaded; null: none
+  using Base = std::shared_ptr<const BodyBase>;
+  std::optional<BodyPlace> layered(const Sha256& name) const;  // also one that is nowhere
+  std::optional<BodyPlace> usable(const std::optional<BodyPlace>& place) const;
+  // What index.snap has; null: there is none. `failed`: in its place.
+  Result<Base> base(const Base& failed = nullptr);
 
   const std::shared_ptr<Dictionaries> dictionaries_ = std::make_shared<Dictionaries>();
+  std::mutex loading_;  // before mutex_
   std::mutex mutex_;
-  Loader load_;  // empty once done
-  BodyTable base_;
-  std::unordered_map<Sha256, BodyPlace, Hash> changed_, condemned_, dropped_, suspected_;
+  Loader load_;  // null: there is no base
+  Base base_;    // null: not needed yet
+  uint64_t rebased_ = 0;
+  BodyTable changed_, frozen_;  // a place that is nowhere: no longer there
+  BodyTable condemned_;
+  std::unordered_map<Sha256, BodyPlace, Hash> dropped_, suspected_;
 };
 
 }  // namespace storage

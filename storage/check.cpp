@@ -263,6 +263,33 @@ Result<CheckReport> Check::run() {
 
 }  // namespace
 
+namespace {
+
+// That the finder, if there is one, has the same places as the section.
+Result<bool> finder_says(const SnapshotFile& file, const BodyTable& bodies) {
+  Result<std::shared_ptr<const BodyFinder>> finder = file.finder();
+  if (!finder) return finder.error();
+  if (!*finder) return true;
+  size_t there = 0, found = 0;
+  for (size_t i = 0; i < bodies.size(); ++i) there += bodies.at(i).segment ? 1 : 0;
+  std::vector<BodyPlace> places;
+  for (size_t at = 0; there > 0;) {
+    places.clear();
+    Result<size_t> next = (*finder)->part(at, 4096, places);
+    if (!next) return next.error();
+    for (const BodyPlace& p : places) {
+      std::optional<BodyPlace> other = bodies.find(p.name);
+      if (!other || other->segment != p.segment || other->offset != p.offset || other->length != p.length) return false;
+    }
+    found += places.size();
+    at = *next;
+    if (at == 0) break;
+  }
+  return found == there && found == (*finder)->size();
+}
+
+}  // namespace
+
 Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::string* wrong) {
   auto bad = [&](const std::string& what) {
     if (wrong) *wrong = what;
@@ -289,6 +316,9 @@ Result<bool> snapshot_is_good(Env& env, const std::filesystem::path& path, std::
   Result<BodyTable> bodies = file->bodies();
   if (!bodies && bodies.error().code != Errc::corrupt) return bodies.error();
   if (!bodies) return bad("index.snap: bodies");
+  Result<bool> same = finder_says(*file, *bodies);
+  if (!same && same.error().code != Errc::corrupt) return same.error();
+  if (!same || !*same) return bad("index.snap: finder of bodies");
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "storage/checkpoint.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/account_impl.h"
 #include "storage/cold_rescue.h"
@@ -46,6 +47,7 @@ Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
   d.dictionaries = bodies_->dictionaries()->all();
   d.small_bodies = small_bodies_;
   if (rewriting_) draft->condemned = rewriting_->condemned;
+  bodies_->freeze();
   drafting_ = true;
   return draft;
 }
@@ -53,11 +55,15 @@ Result<std::unique_ptr<SnapshotDraft>> Account::Impl::draft_snapshot() {
 // Those that the log up to the draft's LSN has: what lies behind may be cut off by a crash.
 Result<std::vector<BodyPlace>> Account::Impl::places_of(const SnapshotDraft& draft) {
   std::vector<BodyPlace> places;
-  for (size_t at = 0;;) {
-    Result<size_t> next = bodies_->part(at, places_a_slice, places);
-    if (!next) return next.error();
-    at = *next;
-    if (at == 0) break;
+  BodyIndex::Pass pass;
+  for (bool more = true, again = true; more;) {
+    Result<bool> next = bodies_->part(pass, places_a_slice, places);
+    if (!next && (next.error().code != Errc::unavailable || !std::exchange(again, false))) return next.error();
+    if (!next) {
+      places.clear();
+      pass = {};
+    }
+    more = !next || *next;
   }
   const SnapshotHeader& h = draft.header;
   std::erase_if(places, [&](const BodyPlace& p) {
@@ -79,12 +85,18 @@ Result<void> Account::Impl::name_draft(SnapshotDraft& draft) {
   if (Result<void> r = env_.rename(snapshot_temporary(), snapshot_path()); !r) return r;
   for (const auto& [key, slot] : draft.directory.slots) state_.moved(key, slot.section);
   cold_file_.reset();
+  {
+    std::lock_guard lock(snapshot_file_mutex_);
+    snapshot_file_ = draft.file;
+  }
+  const bool in_force = files_.names() == draft.directory.segments;
+  if (in_force && !rewriting_) bodies_->rebase(body_loader(draft.directory.finder));
   if (draft.file) {
     std::shared_ptr<const ColdFile> cold = cold_file(env_, directory_, draft.file, draft.lsn, cold_health_);
     for (const ColdPiece& p : draft.moved) p.store->moved({cold, p.offset, p.length, p.crc});
     cold_file_ = cold;
   }
-  if (files_.names() == draft.directory.segments) snapshot_lsn_ = draft.lsn;
+  if (in_force) snapshot_lsn_ = draft.lsn;
   return {};
 }
 

@@ -62,9 +62,8 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
     case Phase::counting:
     case Phase::gathering: {
       std::vector<BodyPlace> places;
-      Result<size_t> next = account_.bodies().part(index_at_, index_slice, places);
-      if (!next) return next.error();
-      index_at_ = *next;
+      Result<bool> more = account_.bodies().part(index_at_, index_slice, places);
+      if (!more) return more.error();
       for (const BodyPlace& p : places) {
         Candidate* c = candidate(p);
         if (c == nullptr) continue;
@@ -77,7 +76,8 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
           if (!used) c->dead_at.push_back(p.offset);
         }
       }
-      if (index_at_ != 0) return Step::more;
+      if (*more) return Step::more;
+      index_at_ = {};
       if (phase_ == Phase::counting) {
         if (!choose()) return Step::nothing;
         phase_ = Phase::gathering;

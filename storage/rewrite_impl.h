@@ -84,7 +84,7 @@ class Rewrite::Impl {
   Liveness live_;
   std::vector<SegmentName> segments_;
   std::vector<Candidate> candidates_;  // in order
-  size_t index_at_ = 0;
+  BodyIndex::Pass index_at_;
 
   // The run.
   Candidate* run_first_ = nullptr;

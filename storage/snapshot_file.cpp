@@ -135,6 +135,7 @@ void SnapshotDirectory::encode(Buffer& out) const {
     out.put<uint64_t>(p.offset);
     out.put<uint32_t>(p.length);
   }
+  put_section(out, finder);
 }
 
 Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> bytes) {
@@ -178,6 +179,7 @@ Result<SnapshotDirectory> SnapshotDirectory::decode(std::span<const uint8_t> byt
       d.dictionaries.push_back(p);
     }
   }
+  if (!in.at_end()) d.finder = get_section(in);
   if (!in.ok()) return damaged("directory");
   std::map<Lsn, uint32_t> by_first = generations(d.segments);
   for (DictionaryPlace& p : d.dictionaries) p.generation = by_first[p.segment];
@@ -276,11 +278,9 @@ Result<SnapshotFile> SnapshotFile::open(Env& env, const std::filesystem::path& p
 
 // With thousands of mailboxes the directory costs more than what is looked for: one whose directory is known is not
 // read again. A file that is another one by now has other sections, whose checksums tell.
-Result<SnapshotFile> SnapshotFile::open_known(Env& env, const std::filesystem::path& path) {
+Result<SnapshotFile> SnapshotFile::open_known(std::shared_ptr<const File> file) {
   SnapshotFile s;
-  Result<std::unique_ptr<File>> file = env.open(path, Env::Mode::read);
-  if (!file) return file.error();
-  s.file_ = std::move(*file);
+  s.file_ = std::move(file);
   uint8_t bytes[SnapshotHeader::size];
   Result<size_t> n = s.file_->read_at(0, bytes);
   if (!n) return n.error();
@@ -358,6 +358,13 @@ Result<BodyTable> SnapshotFile::bodies() const {
   Result<BodyTable> table = decoder.finish();
   if (table) table->set_generations(generations(directory_.segments));
   return table;
+}
+
+Result<std::shared_ptr<const BodyFinder>> SnapshotFile::finder(const SectionRef& ref) const {
+  if (ref.length == 0) return std::shared_ptr<const BodyFinder>();
+  Result<std::shared_ptr<const Buffer>> head = section(ref);
+  if (!head) return head.error();
+  return BodyFinder::open(file_, base() + ref.offset, (*head)->bytes());
 }
 
 }  // namespace storage

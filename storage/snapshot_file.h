@@ -5,7 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "storage/body_index.h"
+#include "storage/body_finder.h"
+#include "storage/dictionary.h"
 #include "storage/env.h"
 #include "storage/frame.h"
 #include "storage/mailbox_state.h"
@@ -44,6 +45,7 @@ struct SnapshotDirectory {
   SectionRef bodies;
   std::vector<DictionaryPlace> dictionaries;  // format 2
   uint64_t small_bodies = 0;                  // format 2: small ones without a dictionary, about
+  SectionRef finder;                          // the head of it; the first snapshots have none
 
   void encode(Buffer& out) const;  // as long whatever the sections' offsets are
   static Result<SnapshotDirectory> decode(std::span<const uint8_t> bytes);
@@ -69,7 +71,7 @@ class SnapshotFile {
   const SnapshotHeader& header() const { return header_; }
   SnapshotDirectory& directory() { return directory_; }
   // For section() alone, by references that came out of the directory before.
-  static Result<SnapshotFile> open_known(Env& env, const std::filesystem::path& path);
+  static Result<SnapshotFile> open_known(std::shared_ptr<const File> file);
   Result<std::shared_ptr<const Buffer>> section(const SectionRef& ref) const;
   // A mailbox as it is there. `cold`: this file opened before, so that there is one descriptor for all mailboxes; null:
   // as it is opened now.
@@ -80,6 +82,9 @@ class SnapshotFile {
   Result<std::shared_ptr<const Buffer>> cold(const SectionRef& ref, const Buffer& hot, const OnName& f) const;
   // The bodies section, of whichever format.
   Result<BodyTable> bodies() const;
+  // Where each is without reading all of it; null: it has none.
+  Result<std::shared_ptr<const BodyFinder>> finder() const { return finder(directory_.finder); }
+  Result<std::shared_ptr<const BodyFinder>> finder(const SectionRef& ref) const;
   std::shared_ptr<const File> file() const { return file_; }
   uint64_t base() const { return SnapshotHeader::size + uint64_t{header_.directory_length}; }  // of all sections
 

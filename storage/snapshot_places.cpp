@@ -61,30 +61,43 @@ Result<BodyTable> decode_places(std::span<const uint8_t> section) {
   return table;
 }
 
-BodyEncoder::BodyEncoder(Buffer& out, const std::vector<BodyPlace>& places) : out_(out) {
-  all_.reserve(places.size());
-  for (const BodyPlace& p : places) all_.add(p);
+BodyEncoder::BodyEncoder(Buffer& out, std::span<const BodyPlace> places) : out_(out), all_(places) {
+  while (shift_ > 0 && (size_t{1} << (24 - shift_)) * 8 < places.size()) --shift_;
+  starts_.resize((size_t{1} << (24 - shift_)) + 1, static_cast<uint32_t>(places.size()));
+  for (size_t i = places.size(), to = starts_.size() - 1; i-- > 0;) {
+    const size_t b = bucket(places[i].name) >> shift_;
+    while (to > b + 1) starts_[--to] = static_cast<uint32_t>(i + 1);
+    starts_[to = b] = static_cast<uint32_t>(i);
+  }
+  if (!places.empty()) std::fill_n(starts_.begin(), bucket(places[0].name) >> shift_, 0u);
   done_.resize(places.size());
   out_.put<uint32_t>(static_cast<uint32_t>(places.size()));
 }
 
+std::optional<size_t> BodyEncoder::find(const Sha256& name) const {
+  const size_t b = bucket(name) >> shift_;
+  const auto from = all_.begin() + starts_[b], to = all_.begin() + starts_[b + 1];
+  const auto at = std::lower_bound(from, to, name, [](const BodyPlace& p, const Sha256& n) { return p.name < n; });
+  if (at == to || at->name != name) return {};
+  return static_cast<size_t>(at - all_.begin());
+}
+
 void BodyEncoder::add(const Sha256& name) {
-  if (all_.find(name) == nullptr) {
-    all_.add(BodyPlace{name, Lsn(0), 0, 0, 0});  // a message whose body is gone
-    done_.push_back(false);
+  const std::optional<size_t> at = find(name);
+  if (!at) {
+    if (without_.insert(name).second) put_place(out_, BodyPlace{name, Lsn(0), 0, 0, 0}, before_);
+    return;
   }
-  const BodyPlace* p = all_.find(name);
-  auto at = static_cast<size_t>(p - all_.places().data());
-  if (done_[at]) return;
-  done_[at] = true;
-  put_place(out_, *p, before_);
+  if (done_[*at]) return;
+  done_[*at] = true;
+  put_place(out_, all_[*at], before_);
 }
 
 void BodyEncoder::finish() {
   for (size_t i = 0; i < done_.size(); ++i) {
     if (done_[i]) continue;
-    out_.put_bytes(all_.places()[i].name);
-    put_place(out_, all_.places()[i], before_);
+    out_.put_bytes(all_[i].name);
+    put_place(out_, all_[i], before_);
   }
 }
 
@@ -95,7 +108,7 @@ BodyDecoder::BodyDecoder(std::span<const uint8_t> section) : in_(section) {
 }
 
 void BodyDecoder::add(const Sha256& name) {
-  if (!in_.ok() || table_.find(name) != nullptr) return;
+  if (!in_.ok() || table_.contains(name)) return;
   BodyPlace p;
   p.name = name;
   get_place(in_, p, before_);
