@@ -35,10 +35,12 @@ constexpr std::array table{
     Command{"RENAME", after, all, false, true, "", cmd_rename},
     Command{"SEARCH", chosen, Untagged::no_expunge, true, true, "", cmd_search},
     Command{"SELECT", after, Untagged::none, false, true, "", cmd_select},
+    Command{"SORT", chosen, Untagged::no_expunge, true, true, "SORT", cmd_sort},
     Command{"STARTTLS", before, Untagged::none, false, false, "STARTTLS", cmd_starttls},
     Command{"STATUS", after, all, false, true, "", cmd_status},
     Command{"STORE", chosen, Untagged::no_expunge, true, true, "", cmd_store},
     Command{"SUBSCRIBE", after, all, false, true, "", cmd_subscribe},
+    Command{"THREAD", chosen, Untagged::no_expunge, true, true, "THREAD=REFERENCES", cmd_thread},
     Command{"UNSELECT", chosen, Untagged::none, false, false, "UNSELECT", cmd_unselect},
     Command{"UNSUBSCRIBE", after, all, false, true, "", cmd_unsubscribe},
 };
@@ -48,8 +50,8 @@ static_assert(std::is_sorted(table.begin(), table.end(),
 // What no command of its own advertises.
 constexpr std::string_view always[] = {"LITERAL+", "SASL-IR"};
 constexpr std::string_view after_login[] = {
-    "CHILDREN", "CONDSTORE",   "CREATE-SPECIAL-USE", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS",
-    "QRESYNC",  "SPECIAL-USE", "STATUS=SIZE",        "UIDPLUS", "WITHIN",
+    "CHILDREN",    "CONDSTORE",   "CREATE-SPECIAL-USE",    "ESEARCH", "LIST-EXTENDED", "LIST-STATUS", "QRESYNC",
+    "SPECIAL-USE", "STATUS=SIZE", "THREAD=ORDEREDSUBJECT", "UIDPLUS", "WITHIN",
 };
 
 }  // namespace

@@ -60,10 +60,12 @@ awaitable<Reply> cmd_noop(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_rename(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_search(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_select(Session& s, wire::imap::CommandLine& line);
+awaitable<Reply> cmd_sort(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_starttls(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_status(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_store(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_subscribe(Session& s, wire::imap::CommandLine& line);
+awaitable<Reply> cmd_thread(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_unselect(Session& s, wire::imap::CommandLine& line);
 awaitable<Reply> cmd_unsubscribe(Session& s, wire::imap::CommandLine& line);
 

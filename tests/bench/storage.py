@@ -184,6 +184,9 @@ COMMANDS = (
     ("SEARCH TEXT", 'SEARCH TEXT "zzznothing"', False, None),
     ("SEARCH BODY first", 'SEARCH BODY "zzznothing"', True, None),
     ("SEARCH BODY", 'SEARCH BODY "zzznothing"', False, 0.5),
+    ("SORT SUBJECT", "UID SORT (SUBJECT) UTF-8 ALL", False, None),
+    ("SORT DATE", "UID SORT (DATE) UTF-8 ALL", False, None),
+    ("THREAD REFERENCES", "UID THREAD REFERENCES UTF-8 ALL", False, None),
     ("STATUS", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)", False, None),
     ("FETCH 20,000 bodies", "FETCH 1:20000 (BODY.PEEK[])", False, None),
 )
@@ -210,7 +213,7 @@ def measure_command(server, table, repeat, name, command, cold, bound):
             server.restart()
         client = load.Connection(server.port, BIG)
         client.ask("SELECT INBOX")
-        if "ENVELOPE" in name or "SEARCH" in name or "bodies" in name:
+        if any(word in name for word in ("ENVELOPE", "SEARCH", "SORT", "THREAD", "bodies")):
             client.s.settimeout(1200)
         before = load.cpu(server.pids)
         walls.append(client.timed(command)[0])

@@ -1,4 +1,5 @@
 """adaptor - the copy answers what it holds, the upstream the rest: counted at a relay between the two."""
+import random
 import re
 
 import harness
@@ -205,3 +206,56 @@ def case_dovecot_damage_is_fetched_again(c):
         if when == "in front of the source":
             done = gateway.cli("cutover", user, "--accept", "sieve")
             c.check.need(done.returncode == 0, "the account is cut over", done.stdout + done.stderr)
+
+
+SORTS = ("ARRIVAL", "REVERSE ARRIVAL", "DATE", "REVERSE DATE SIZE", "FROM DATE", "TO ARRIVAL", "CC", "SIZE", "SUBJECT",
+         "REVERSE SUBJECT REVERSE DATE")
+
+
+UMLAUTS = ["=?utf-8?q?=C3=84pfel?=", "re: =?iso-8859-1?q?=C4pfel?="]
+
+
+def conversations(r, count, more_subjects):
+    """Answers that come before what they answer, to what is not there, in more than one order, of one subject."""
+    subjects = ["apples", "Re: apples", "Fwd: [list] apples (fwd)", "pears"] + more_subjects
+    for i in range(count):
+        lines = ["From: %s@x" % r.choice("abc"), "Date: %d Mar 2020 %02d:00:00 %+03d00" %
+                 (r.randint(1, 28), r.randint(0, 23), r.randint(-11, 12))]
+        if r.random() < 0.9:
+            lines.append("Message-ID: <%d@c>" % i)
+        if r.random() < 0.5:
+            lines.append("Subject: " + r.choice(subjects))
+        if r.random() < 0.6:
+            known = sorted(r.sample(range(count), r.randint(1, 4)))
+            lines.append("References: " + " ".join("<%d@c>" % k for k in known))
+        elif r.random() < 0.3:
+            lines.append("In-Reply-To: <%d@c>" % r.randrange(count))
+        yield ("\r\n".join(lines) + "\r\n\r\n%d\r\n" % i).encode()
+
+
+def sorts_as(c, peer, more_subjects):
+    """SORT and THREAD of the gateway's copy, beside those of the server that has the mail."""
+    relay, gateway, user = between(c, peer, 600)
+    session, direct = harness.Client(gateway.imap, user), harness.Client(c.peers.port(peer), user)
+    for message in conversations(random.Random(peer), 150, more_subjects):
+        reply = direct.append("INBOX", message)
+        c.check.need(reply.startswith("OK"), "the source takes a conversation's message", reply)
+    session.select(how="EXAMINE")
+    direct.select(how="EXAMINE")
+    commands = ["UID SORT (%s) UTF-8 ALL" % by for by in SORTS]
+    commands += ["SORT (SUBJECT) UTF-8 UNSEEN", "UID THREAD ORDEREDSUBJECT UTF-8 ALL", "UID THREAD REFERENCES UTF-8 ALL",
+                 "THREAD REFERENCES UTF-8 1:20"]
+    for command in commands:
+        ours, theirs = (re.findall(rb"^\* ((?:SORT|THREAD)[^\r]*)", b"\r\n".join(sum(s.ask(command)[0], [])), re.M)
+                        for s in (session, direct))
+        c.check(len(ours) == 1 and ours == theirs, "%s: %s" % (peer, command), (ours, theirs))
+    session.logout()
+    direct.logout()
+
+
+def case_cyrus_sorts_alike(c):
+    sorts_as(c, "cyrus", [])  # which puts an umlaut elsewhere than RFC 5051 does
+
+
+def case_dovecot_sorts_alike(c):
+    sorts_as(c, "dovecot", UMLAUTS)

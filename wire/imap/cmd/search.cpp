@@ -223,13 +223,6 @@ bool return_options(Cursor& c, Search& out) {
   });
 }
 
-bool charset(Cursor& c, Search& out) {
-  if (!c.sp() || !c.astring(out.charset)) return false;
-  if (out.charset.empty() || out.charset.size() > max_charset) return c.malformed("charset expected");
-  std::transform(out.charset.begin(), out.charset.end(), out.charset.begin(), chars::upper);
-  return c.sp();
-}
-
 void write_leaf(Writer& w, const SearchKey& key) {
   if (key.op == Op::seq_set) {
     write(w, key.set);
@@ -281,13 +274,22 @@ SearchKey& add_key(Search& search, Op op) {
   return key;
 }
 
+bool parse_charset(Cursor& c, std::string& out) {
+  if (!c.sp() || !c.astring(out)) return false;
+  if (out.empty() || out.size() > max_charset) return c.malformed("charset expected");
+  std::transform(out.begin(), out.end(), out.begin(), chars::upper);
+  return c.sp();
+}
+
+bool parse_search_keys(Cursor& c, std::vector<SearchKey>& out) { return Reader(c, out).run(); }
+
 // search = "SEARCH" [SP "RETURN" SP "(" options ")"] [SP "CHARSET" SP astring] 1*(SP search-key)
 bool parse(Cursor& c, Search& out) {
   out = Search{.uid = out.uid};
   if (!c.sp()) return false;
   if (c.accept_atom("RETURN") && !(c.sp() && return_options(c, out) && c.sp())) return false;
-  if (c.accept_atom("CHARSET") && !charset(c, out)) return false;
-  return Reader(c, out.keys).run();
+  if (c.accept_atom("CHARSET") && !parse_charset(c, out.charset)) return false;
+  return parse_search_keys(c, out.keys);
 }
 
 void write(Writer& w, const Search& c) {
@@ -307,21 +309,25 @@ void write(Writer& w, const Search& c) {
     w.raw(')');
   }
   if (!c.charset.empty()) w.raw(" CHARSET ").astring(c.charset);
-  if (c.keys.size() < 2 || c.keys[0].op != Op::all_of) {
+  write_search_keys(w, c.keys);
+}
+
+void write_search_keys(Writer& w, const std::vector<SearchKey>& keys) {
+  if (keys.size() < 2 || keys[0].op != Op::all_of) {
     w.fail();
     return;
   }
   // Lists close where the array says that their subtree ends; the first node is the line itself.
   std::vector<uint32_t> lists;
   bool after_open = false;
-  for (size_t i = 1; i < c.keys.size(); ++i) {
+  for (size_t i = 1; i < keys.size(); ++i) {
     while (!lists.empty() && lists.back() <= i) {
       w.raw(')');
       lists.pop_back();
     }
     if (!after_open) w.sp();
     after_open = false;
-    const SearchKey& key = c.keys[i];
+    const SearchKey& key = keys[i];
     switch (key.op) {
       case Op::all_of:
         if (key.end <= i + 1) w.fail();  // "()" is not IMAP

@@ -92,6 +92,11 @@ struct Search {
 bool parse(Cursor& c, Search& out);
 void write(Writer& w, const Search& c);
 
+// What SORT and THREAD have of it, too: SP charset SP, made upper case; the keys to the line's end.
+bool parse_charset(Cursor& c, std::string& out);
+bool parse_search_keys(Cursor& c, std::vector<SearchKey>& out);
+void write_search_keys(Writer& w, const std::vector<SearchKey>& keys);
+
 // For clients: builds a Search. Appends a leaf under the top level.
 SearchKey& add_key(Search& search, SearchKey::Op op);
 

@@ -63,6 +63,13 @@ const std::vector<std::string>& commands() {
       "SEARCH CHARSET UTF-8 TEXT {2+}\r\n\xc3\xb6",
       "SEARCH CHARSET UTF-8 BODY {9+}\r\n\xe3\x81\x93\xe3\x82\x93\xe3\x81\xab",
       "SEARCH CHARSET ISO-8859-1 BODY x",
+      "SEARCH HEADER Message-ID \"<1@x>\"",
+      "SEARCH HEADER Received \"\"",
+      "SORT (DATE) UTF-8 ALL",
+      "SORT (SUBJECT REVERSE SIZE) UTF-8 ALL",
+      "UID SORT (FROM TO CC ARRIVAL) UTF-8 NOT BODY zzz",
+      "THREAD REFERENCES UTF-8 ALL",
+      "UID THREAD ORDEREDSUBJECT UTF-8 ALL",
   };
   return all;
 }

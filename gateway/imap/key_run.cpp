@@ -1,0 +1,89 @@
+#include "gateway/imap/key_run.h"
+
+#include <algorithm>
+
+#include "gateway/derived/content.h"
+#include "gateway/imap/body_batch.h"
+
+namespace gateway::imap {
+namespace {
+
+// Shared with the pool, which runs to its end even when the session is cancelled.
+struct KeyPass {
+  std::shared_ptr<const SearchJob> job;
+  TakeKeys take;
+  std::shared_ptr<std::atomic<bool>> cancelled;
+  std::optional<storage::DerivedReader> derived;
+  size_t position = 0;
+  bool fillable = false;
+  std::vector<uint32_t> missed;  // indexes of the snapshot
+
+  bool from_entry(size_t at) {
+    const SearchMessage m = job->message(job->found[at]);
+    const auto name = m.in->body(m.index);
+    const bool there = name && derived->seek(*name);
+    fillable = fillable || (name && !there);
+    if (!there) return false;
+    const auto envelope = derived->column(derived::envelope);
+    const auto blob = envelope ? derived->column(derived::keys) : std::nullopt;
+    auto keys = blob ? derived::read_keys(*blob, *envelope) : std::nullopt;
+    if (keys) take(at, std::move(*keys));
+    return keys.has_value();
+  }
+
+  bool from_derived(Slices::Clock::time_point until) {
+    for (bool first = true; position < job->found.size() && !*cancelled; ++position, first = false) {
+      if (!first && position % 64 == 0 && Slices::Clock::now() > until) return false;
+      if (!from_entry(position)) missed.push_back(job->found[position]);
+    }
+    return true;
+  }
+
+  void from_bytes(const BodyBatch& batch) {
+    for (const LoadedBody& body : batch.bodies) {
+      if (body.failed) continue;
+      const auto at = std::lower_bound(job->found.begin(), job->found.end(), body.shown_index);
+      take(static_cast<size_t>(at - job->found.begin()), derived::sort_keys(body.scan.header(0)));
+    }
+  }
+};
+
+}  // namespace
+
+awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const SearchJob> job, TakeKeys take) {
+  auto pass = std::make_shared<KeyPass>();
+  pass->job = job;
+  pass->take = std::move(take);
+  pass->cancelled = slices.cancelled();
+  const auto data = co_await s.account().derived();
+  if (data) {
+    pass->derived.emplace(data->reader());
+    Slices::Work work = [pass](Slices::Clock::time_point until) { return pass->from_derived(until); };
+    const bool wanted = co_await slices.run(std::move(work));
+    if (!wanted) co_return false;
+    if (pass->fillable) s.account().want_derived(s.selected()->box);
+  } else {
+    pass->missed = job->found;
+  }
+  BodyNeeds needs;
+  needs.header = true;
+  BodyLoader loader(s, pass->missed, needs);
+  while (!loader.done()) {
+    auto batch = co_await loader.next();
+    Slices::Work work = [pass, batch](Slices::Clock::time_point) {
+      pass->from_bytes(*batch);
+      return true;
+    };
+    const bool wanted = co_await slices.run(std::move(work));
+    if (!wanted) co_return false;
+    for (const LoadedBody& body : batch->bodies) {
+      if (!body.failed || body.expunged) continue;
+      s.out() += "* NO [UNAVAILABLE] The header of the message with uid " + std::to_string(body.uid.value) +
+                 " could not be read: its place is a guess\r\n";
+    }
+    co_await s.flush_if_full();
+  }
+  co_return true;
+}
+
+}  // namespace gateway::imap
