@@ -33,6 +33,7 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   bodies_->set_base(body_loader(d.finder));
   for (const DictionaryPlace& p : d.dictionaries) bodies_->dictionaries()->put(p);
   small_bodies_ = d.small_bodies;
+  small_uncounted_ = file->header().format < 2;
   return true;
 }
 
@@ -166,6 +167,7 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
   SnapshotHeader& h = draft.header;
   Result<std::vector<BodyPlace>> places = places_of(draft);
   if (!places) return places.error();
+  if (small_uncounted_ && format_ >= 2) d.small_bodies = count_small(*places);
   std::optional<SnapshotFile> old;
   if (Result<SnapshotFile> f = SnapshotFile::open(env_, snapshot_path())) old = std::move(*f);
 

@@ -16,7 +16,12 @@ void Account::Impl::find_dictionaries() {
 }
 
 bool Account::Impl::lacks_dictionary() const {
-  return small_bodies_ >= enough_small_bodies && bodies_->dictionaries()->newest() == 0;
+  return (small_uncounted_ || small_bodies_ >= enough_small_bodies) && bodies_->dictionaries()->newest() == 0;
+}
+
+uint64_t Account::Impl::count_small(std::span<const BodyPlace> places) {
+  auto small = [](const BodyPlace& p) { return p.length < dictionary_limit; };
+  return static_cast<uint64_t>(std::count_if(places.begin(), places.end(), small));
 }
 
 bool Account::Impl::wants_dictionary() const {
@@ -27,6 +32,11 @@ Result<void> Account::Impl::train() {
   if (!wants_dictionary() || tried_.exchange(true)) return {};
   Result<std::vector<BodyPlace>> places = bodies_->all();
   if (!places) return places.error();
+  if (small_uncounted_) {
+    small_bodies_ = count_small(*places);
+    small_uncounted_ = false;
+    if (!lacks_dictionary()) return {};
+  }
   // The same messages give the same dictionary: the order is that of hashes, which is as good as any lot.
   std::erase_if(*places, [](const BodyPlace& p) { return p.length >= dictionary_limit; });
   std::vector<std::string> samples;

@@ -110,6 +110,7 @@ class Account::Impl {
   uint32_t format() const { return format_; }
   const std::shared_ptr<ColdHealth>& cold_health() const { return cold_health_; }
   bool wants_dictionary() const;
+  static uint64_t count_small(std::span<const BodyPlace> places);
   bool lacks_dictionary() const;     // it would be worth one, whether or not one can be made
   Result<void> train();              // any thread
   Result<void> commit_dictionary();  // what train() made, if anything
@@ -148,9 +149,10 @@ class Account::Impl {
   Epoch epoch_;
   uint32_t format_ = 1;  // of what is written from now on
   std::mutex trained_mutex_;
-  std::vector<uint8_t> trained_;           // a dictionary that waits for the next commit
-  std::atomic<bool> tried_{false};         // once an open account
-  std::atomic<uint64_t> small_bodies_{0};  // without a dictionary; about
+  std::vector<uint8_t> trained_;              // a dictionary that waits for the next commit
+  std::atomic<bool> tried_{false};            // once an open account
+  std::atomic<uint64_t> small_bodies_{0};     // without a dictionary; about
+  std::atomic<bool> small_uncounted_{false};  // those of index.snap: format 1 does not say
 
   AccountState state_;
   std::shared_ptr<BodyIndex> bodies_ = std::make_shared<BodyIndex>();

@@ -91,6 +91,7 @@ Result<void> Account::Impl::recover(std::vector<SegmentName> segments) {
     bodies_ = std::make_shared<BodyIndex>();
     find_dictionaries();
     small_bodies_ = 0;
+    small_uncounted_ = false;
     snapshot_failed_ = false;
     scan.emplace(env_, files_.directory(), segments, !options_.read_only);
     if (Result<void> r = replay(*scan, {}, Lsn(1), Lsn(0)); !r) return r;

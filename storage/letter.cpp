@@ -181,4 +181,25 @@ Result<Buffer> repack_letter(std::span<const uint8_t> payload, bool with_record,
   return out;
 }
 
+std::optional<LooseLetter> letter_of(std::span<const uint8_t> body_payload, const Dictionary* dictionary, int level) {
+  Result<BodyHead> head = BodyHead::decode(body_payload);
+  if (!head || head->size > body_block_size || head->blocks.size() > 1) return {};
+  Buffer raw;
+  raw.resize(static_cast<size_t>(head->size));
+  if (!head->blocks.empty()) {
+    const std::span<const uint8_t> stored = body_payload.subspan(std::min(body_payload.size(), head->encoded_size()));
+    if (!decompress_block(head->blocks[0], stored, {raw.data(), raw.size()})) return {};
+  }
+  Sha256Hasher hasher;
+  hasher.update(raw.bytes());
+  if (hasher.finish() != head->name) return {};
+  LooseLetter out;
+  out.head.name = head->name;
+  out.head.size = head->size;
+  if (head->size >= dictionary_limit) dictionary = nullptr;
+  out.head.raw = head->size == 0 || compress_letter(out.block, raw.bytes(), dictionary, level);
+  if (!out.head.raw && dictionary != nullptr) out.head.dictionary = dictionary->id();
+  return out;
+}
+
 }  // namespace storage

@@ -69,4 +69,12 @@ std::optional<LoneRecord> record_alone(const FrameHeader& header, const Letter& 
 Result<Buffer> repack_letter(std::span<const uint8_t> payload, bool with_record, const Dictionaries& dictionaries,
                              const Dictionary* dictionary, int level);
 
+// A body of format 1 as a letter of its own, compressed anew with `dictionary` (null: none; only used below its limit).
+struct LooseLetter {
+  Letter head;
+  Buffer block;
+};
+// Nothing: it has more than a block, or cannot be read.
+std::optional<LooseLetter> letter_of(std::span<const uint8_t> body_payload, const Dictionary* dictionary, int level);
+
 }  // namespace storage

@@ -70,6 +70,7 @@ Result<Rewrite::Step> Rewrite::Impl::survey(uint64_t bytes) {
         if (phase_ == Phase::counting) {
           (live_.uses(p.name) ? c->live_bodies : c->dead_bodies) += frame_header_size + p.length;
           ++c->bodies;
+          if (p.length < dictionary_limit) c->small_bodies += frame_header_size + p.length;
         } else if (c >= run_first_ && c < run_first_ + run_count_) {
           bool used = live_.uses(p.name);
           (used ? c->kept : dead_).push_back(p);

@@ -8,6 +8,7 @@ namespace {
 
 // Bytes of a message frame of format 1 that a body in the log comes with, about.
 constexpr uint64_t frame_beside_body = 256;
+constexpr double small_share = 0.3;
 constexpr uint64_t looked_at_again_after = 5000;  // LSNs, where only a reading can tell
 
 }  // namespace
@@ -54,13 +55,19 @@ Rewrite::Impl::Candidate* Rewrite::Impl::candidate(const BodyPlace& p) {
   return found ? &*it : nullptr;
 }
 
+// Letters are made smaller in any case; bodies of format 1 become letters where many are small.
+bool Rewrite::Impl::worth_packing(const Candidate& c) const {
+  if (!packing_ || c.packed) return false;
+  return c.letters || static_cast<double>(c.small_bodies) >= small_share * static_cast<double>(c.size);
+}
+
 // The run that promises most by what is known without reading it.
 bool Rewrite::Impl::choose() {
   // Not before there is the dictionary that makes it worth its while.
   packing_ = options_.pack && account_.format() >= 2 && !account_.lacks_dictionary();
   auto worth = [&](const Candidate& c) {
     if (c.blocked) return false;
-    if (packing_ && c.letters && !c.packed) return true;
+    if (worth_packing(c)) return true;
     auto size = static_cast<double>(c.size);
     uint64_t bodies = c.live_bodies + c.dead_bodies + (c.letters ? 0 : c.bodies * frame_beside_body);
     uint64_t others = c.size > bodies ? c.size - bodies : 0;
@@ -108,8 +115,7 @@ bool Rewrite::Impl::choose() {
 
 // Whether the run has letters to compress again.
 bool Rewrite::Impl::packs() const {
-  return packing_ &&
-         std::any_of(run_first_, run_first_ + run_count_, [](const Candidate& c) { return c.letters && !c.packed; });
+  return std::any_of(run_first_, run_first_ + run_count_, [&](const Candidate& c) { return worth_packing(c); });
 }
 
 }  // namespace storage

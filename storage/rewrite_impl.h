@@ -41,6 +41,7 @@ class Rewrite::Impl {
     SegmentName name;
     Lsn last;
     uint64_t size = 0, live_bodies = 0, dead_bodies = 0, bodies = 0;
+    uint64_t small_bodies = 0;  // of the bytes of bodies, those that a dictionary helps
     bool blocked = false;
     bool letters = false;           // of format 2
     bool packed = false;            // its letters are as small as a rewrite makes them
@@ -61,6 +62,7 @@ class Rewrite::Impl {
     bool record = true;                 // of a letter: its record, too
     const BodyPlace* body = nullptr;    // of a body that stays
     std::optional<LoneRecord> instead;  // a part of it, as a frame of its own
+    std::optional<record::Op> message;  // of format 1, and all of it
     bool any() const { return whole || instead; }
   };
   Result<void> frame(const Candidate& candidate);
@@ -68,6 +70,18 @@ class Rewrite::Impl {
   Result<Kept> decide(const Candidate& candidate, std::span<const uint8_t> payload);
   Result<void> write(const Kept& kept, std::span<const uint8_t> payload);
   void release();
+
+  // --- bodies of format 1 (rewrite_letters.cpp)
+  struct Waiting {
+    FrameHeader header;
+    const BodyPlace* body;
+    LooseLetter letter;
+  };
+  bool becomes_letter(const FrameHeader& header) const;
+  Result<bool> take_for_letter(const BodyPlace& body);
+  Result<bool> join_waiting(const record::Op& op, std::span<const uint8_t> payload);
+  Result<void> write_waiting();
+  bool worth_packing(const Candidate& candidate) const;
 
   Account::Impl& account_;
   const RewriteOptions options_;
@@ -103,6 +117,7 @@ class Rewrite::Impl {
   uint32_t checked_ = 0;
   KeywordsSeen keywords_;
   std::unique_ptr<SegmentWriter> writer_;
+  std::optional<Waiting> waiting_;  // for the message that may come next
   std::vector<BodyIndex::Moved> moved_;
   std::vector<DictionaryPlace> moved_dictionaries_;
   size_t adopted_ = 0;

@@ -56,6 +56,7 @@ Result<bool> Rewrite::Impl::walk_on(uint64_t bytes) {
     Result<bool> there = cursor_->next();
     if (!there) return there.error();
     if (!*there) {
+      if (Result<void> r = write_waiting(); !r) return r.error();
       cursor_.reset();
       ++at_;
       continue;
@@ -69,6 +70,7 @@ Result<bool> Rewrite::Impl::walk_on(uint64_t bytes) {
 Result<void> Rewrite::Impl::frame(const Candidate& c) {
   const FrameHeader& h = cursor_->frame();
   Kept kept;
+  bool in_letter = false;
   const bool streamed = h.kind == FrameKind::body && h.version != letter_version;
   if (streamed) {
     kept.body = kept_here(c);
@@ -84,13 +86,31 @@ Result<void> Rewrite::Impl::frame(const Candidate& c) {
     Result<Kept> decided = decide(c, *payload);
     if (!decided) return decided.error();
     kept = std::move(*decided);
-    if (writer_) {
-      if (Result<void> r = write(kept, *payload); !r) return r.error();
+    if (writer_ && kept.message) {
+      Result<bool> joined = join_waiting(*kept.message, *payload);
+      if (!joined) return joined.error();
+      in_letter = *joined;
+    }
+    if (writer_ && !in_letter) {
+      if (Result<void> r = write_waiting(); !r) return r;
+      if (Result<void> r = write(kept, *payload); !r) return r;
     }
   }
   const bool filler = h.kind == FrameKind::checkpoint && h.lsn == c.last;  // it would only be written again
   if (!kept.any() && !filler) dead_bytes_ += frame_header_size + h.length;
   if (!writer_) return {};
+  if (streamed) {
+    if (Result<void> r = write_waiting(); !r) return r;
+  }
+  if (streamed && kept.whole && becomes_letter(h)) {
+    Result<bool> taken = take_for_letter(*kept.body);
+    if (!taken) return taken.error();
+    if (*taken) {
+      if (!(h.flags & last_of_batch)) return {};
+      if (Result<void> r = write_waiting(); !r) return r;
+      return writer_->end_batch();
+    }
+  }
   if (streamed && kept.whole) {
     Result<uint64_t> at = writer_->begin(h);
     if (!at) return at.error();
@@ -145,6 +165,7 @@ Result<Rewrite::Impl::Kept> Rewrite::Impl::decide(const Candidate& c, std::span<
     Result<record::Op> op = record::decode(h, payload);
     if (!op) return op.error();
     kept.whole = needed(*op);
+    if (kept.whole && h.kind == FrameKind::message) kept.message = std::move(*op);
     return kept;
   }
   Result<BodyFrame> letter = read_body_frame(h, payload);

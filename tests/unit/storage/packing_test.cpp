@@ -257,5 +257,85 @@ TEST_F(PackingTest, of_messages_that_share_a_frame_those_that_are_gone_go) {
   expect_the_same_when_opened_again();
 }
 
+TEST_F(PackingTest, bodies_of_format_1_become_letters_with_their_messages_once_the_account_is_of_format_2) {
+  account_.reset();
+  env_ = std::make_unique<FaultEnv>();
+  open(1);
+  inbox_ = *create_mailbox(*account_, "INBOX");
+  for (uint32_t i = 0; i < enough_small_bodies + 40; ++i) append(i, i % 7 == 0 ? "$Seventh" : "");
+  expunge(11, 30);
+  ASSERT_TRUE(account_->close());
+  const uint64_t before = log_bytes();
+  open(2);
+  const std::string before_packing = describe(*account_);
+  ASSERT_TRUE(account_->open_report().used_snapshot);
+  // An index.snap of format 1 does not say how many small bodies there are.
+  ASSERT_TRUE(account_->wants_dictionary());
+  ASSERT_TRUE(account_->train_dictionary());
+  EXPECT_EQ(count(FrameKind::message), enough_small_bodies + 40);
+  for (int i = 0; pass(packing()); ++i) ASSERT_LT(i, 50);
+  EXPECT_EQ(describe(*account_), before_packing);
+  size_t letters = 0, joined = 0;
+  LogScan scan(*env_, directory / "log", *list_segments(*env_, directory / "log"), false);
+  LogScan::OnBatch look = [&](std::span<const LogFrame> batch) -> Result<void> {
+    for (const LogFrame& f : batch) {
+      if (f.header.kind != FrameKind::body || f.header.version != letter_version) continue;
+      ++letters;
+      joined += read_body_frame(f.header, f.payload)->part ? 1 : 0;
+    }
+    return {};
+  };
+  ASSERT_TRUE(scan.run({}, Lsn(1), Lsn(0), look));
+  // All but what is still appended to.
+  EXPECT_GT(letters, enough_small_bodies);
+  EXPECT_EQ(joined, letters);
+  EXPECT_LT(count(FrameKind::message), 30u);
+  EXPECT_LT(log_bytes(), before * 2 / 3);
+  expect_the_same_when_opened_again();
+}
+
+TEST_F(PackingTest, bodies_of_format_1_whose_messages_are_elsewhere_or_gone_become_letters_of_their_own) {
+  account_.reset();
+  env_ = std::make_unique<FaultEnv>();
+  open(1);
+  inbox_ = *create_mailbox(*account_, "INBOX");
+  const MailboxKey other = *create_mailbox(*account_, "Other");
+  const std::string big(300'000, 'x'), middle(100'000, 'y');  // in few bytes: most of the segment is small mail
+  {
+    Batch b = account_->begin();
+    NewMessage m;
+    for (uint32_t i = 0; i < 30; ++i) m.info.body = *b.add_body(*prepare(*account_, letter_text(i)));
+    for (uint32_t i = 0; i < 30; ++i) {
+      m.info.body = *b.add_body(*prepare(*account_, letter_text(i)));
+      ASSERT_TRUE(b.add_message(i % 2 ? inbox_ : other, m));
+    }
+    for (const std::string& text : {big, middle, std::string()}) {
+      m.info.body = *b.add_body(*prepare(*account_, text));
+      ASSERT_TRUE(b.add_message(inbox_, m));
+    }
+    ASSERT_TRUE(account_->commit(std::move(b)));
+  }
+  // Two mailboxes share a body; the message that came with it goes.
+  Sha256 shared = append(77);
+  Batch b = account_->begin();
+  NewMessage m;
+  m.info.body = shared;
+  ASSERT_TRUE(b.add_message(other, m));
+  ASSERT_TRUE(account_->commit(std::move(b)));
+  expunge(account_->snapshot(inbox_)->info().uid_next.value - 1, account_->snapshot(inbox_)->info().uid_next.value - 1);
+  ASSERT_TRUE(account_->close());
+  open(2);
+  ASSERT_TRUE(account_->train_dictionary());  // finds that there is too little for one
+  EXPECT_FALSE(account_->wants_dictionary());
+  append(9000);
+  RewriteOptions all = packing();
+  all.dead_share = 0.0001;
+  for (int i = 0; pass(all); ++i) ASSERT_LT(i, 50);
+  size_t old_ones = 0;
+  for (const LogFrame& f : frames()) old_ones += f.header.kind == FrameKind::body && f.header.version == 1 ? 1 : 0;
+  EXPECT_EQ(old_ones, 1u);  // the big one
+  expect_the_same_when_opened_again();
+}
+
 }  // namespace
 }  // namespace storage
