@@ -139,6 +139,9 @@ void add_move_verbs(CLI::App& app, Given& given, Options& o) {
                    "mend what is damaged; what is taken out goes to quarantine/ beside the store");
   doctor->add_option("--from", o.from,
                      "an older copy of the account's directory: lost messages' bytes are taken from it");
+  CLI::App* compact = add_verb(app, given, "compact", "gives the space of removed mail back now", many);
+  compact->add_option("user", o.users);
+  compact->add_flag("--all", o.all, "every account");
   CLI::App* probe = add_verb(app, given, "probe", "finds out what an upstream is and proves", [&o](json::object& args) {
     args["upstream"] = o.upstream;
     if (!o.user.empty()) args["user"] = o.user;

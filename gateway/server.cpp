@@ -82,6 +82,7 @@ class Server {
   static awaitable<void> turn_away(wire::net::Stream& stream, config::ListenSecurity security);
   awaitable<void> sweep_accounts();
   awaitable<void> maintain_accounts();
+  awaitable<void> visit_accounts();
   awaitable<Result<void>> start_accepting();
   awaitable<void> close_doors();
   void reload();
@@ -167,6 +168,7 @@ awaitable<Result<void>> Server::start_accepting() {
   sweeping_ = std::make_unique<wire::net::TaskGroup>(here, on_sweep_error);
   sweeping_->spawn("sweep", sweep_accounts());
   sweeping_->spawn("maintain", maintain_accounts());
+  if (config_->visit_unopened != 0 && config_->rewrite_share != 0) sweeping_->spawn("visit", visit_accounts());
   co_return Result<void>();
 }
 
@@ -199,6 +201,28 @@ awaitable<void> Server::maintain_accounts() {
       co_await runtime_->services().registry->maintain();
     } catch (const std::exception& e) {
       log_.warning("space was not given back", {{"why", e.what()}});
+    }
+    co_await asio::this_coro::reset_cancellation_state(terminal);
+  }
+}
+
+// Those that nobody opens: one at a time, with rests between them in proportion.
+awaitable<void> Server::visit_accounts() {
+  const asio::disable_cancellation none;
+  const asio::enable_terminal_cancellation terminal;
+  const auto period = source::maintenance_period(std::chrono::seconds(config_->rewrite_idle));
+  std::chrono::milliseconds rest = period;
+  while (!stopping_) {
+    co_await wire::net::sleep_for(rest);
+    co_await asio::this_coro::reset_cancellation_state(none);
+    rest = period;
+    try {
+      const auto start = std::chrono::steady_clock::now();
+      const bool visited = co_await runtime_->services().registry->visit_one();
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+      if (visited) rest = std::max(source::rest_after(took, config_->rewrite_share), wire::net::Wheel::tick);
+    } catch (const std::exception& e) {
+      log_.warning("an account was not looked after", {{"why", e.what()}});
     }
     co_await asio::this_coro::reset_cancellation_state(terminal);
   }

@@ -14,6 +14,7 @@ namespace {
 constexpr std::array table{
     Verb{"backup begin", backup_begin},
     Verb{"backup end", backup_end},
+    Verb{"compact", compact},
     Verb{"cutover", cutover},
     Verb{"doctor", doctor},
     Verb{"export", export_mail},

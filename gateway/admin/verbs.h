@@ -38,6 +38,9 @@ awaitable<VerbResult> rollback(Context& context, boost::json::object args, Progr
 awaitable<VerbResult> sync(Context& context, boost::json::object args, Progress& progress);
 awaitable<VerbResult> verify(Context& context, boost::json::object args, Progress& progress);
 
+// verbs_space.cpp
+awaitable<VerbResult> compact(Context& context, boost::json::object args, Progress& progress);
+
 // For handlers: blocking calls of the control database, on the pool; the fields of their results.
 awaitable<Result<control::User>> find_user(Context& context, std::string typed);
 awaitable<Result<std::vector<control::User>>> all_users(Context& context);

@@ -81,8 +81,9 @@ struct Config {
   uint64_t segment_size = uint64_t{64} << 20;  // bytes of log after which a new file is begun
   uint32_t rewrite_share = 10;                 // per cent of the disk's time that giving space back may take; 0: never
   uint32_t rewrite_idle = 20;                  // seconds without a login after which it is looked for
-  uint32_t replaced_linger = 3'600;            // seconds for which a file stays in log/ beside what replaced it
-  uint32_t replaced_keep = 86'400;             // seconds since it was replaced until it is removed
+  uint32_t visit_unopened = 3'600;   // seconds until an account that nobody has open is looked at again; 0: never
+  uint32_t replaced_linger = 3'600;  // seconds for which a file stays in log/ beside what replaced it
+  uint32_t replaced_keep = 86'400;   // seconds since it was replaced until it is removed
   std::vector<std::filesystem::path> quirk_rules;
   std::string log_level = "info", log_format = "json";
   std::optional<std::filesystem::path> access_log;

@@ -148,6 +148,7 @@ std::string effective(const Config& c) {
   line(out, "segment_size", std::to_string(c.segment_size));
   line(out, "rewrite_share", std::to_string(c.rewrite_share));
   line(out, "rewrite_idle", std::to_string(c.rewrite_idle));
+  line(out, "visit_unopened", std::to_string(c.visit_unopened));
   line(out, "replaced_linger", std::to_string(c.replaced_linger));
   line(out, "replaced_keep", std::to_string(c.replaced_keep));
   out += "\n[quirks]\n";

@@ -294,6 +294,7 @@ class Loader {
     }
     s.number("rewrite_share", c_.rewrite_share, 100);
     s.number("rewrite_idle", c_.rewrite_idle, 86'400);
+    s.number("visit_unopened", c_.visit_unopened, 31'536'000);
     const uint32_t linger_at = s.number("replaced_linger", c_.replaced_linger, 2'592'000);
     const uint32_t keep_at = s.number("replaced_keep", c_.replaced_keep, 31'536'000);
     if (c_.replaced_keep < c_.replaced_linger) {

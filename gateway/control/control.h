@@ -50,6 +50,13 @@ struct LogLease {
   std::string file;
 };
 
+// When somebody looked after the store of an account that nobody had open, and how far its log was then.
+struct Visit {
+  wire::base::Lsn seen;
+  int64_t at = 0;   // seconds since 1970
+  int64_t due = 0;  // when to come again whether or not anything was written; 0: not for that
+};
+
 class Control {
  public:
   virtual ~Control() = default;
@@ -83,6 +90,11 @@ class Control {
 
   virtual Result<std::optional<LogLease>> log_lease(const std::string& user) = 0;
   virtual Result<void> set_log_lease(const std::string& user, const LogLease& lease) = 0;
+
+  // Accounts that were written to since they were visited last (or never were), which is `again` seconds ago or more,
+  // and those whose time has come; who waits longest comes first.
+  virtual Result<std::vector<std::string>> due_for_visit(int64_t now, int64_t again, size_t limit) = 0;
+  virtual Result<void> note_visit(const std::string& user, const Visit& visit) = 0;
 
   virtual Result<void> note_event(const std::string& user, const std::string& actor, const std::string& what,
                                   const std::string& evidence) = 0;

@@ -6,7 +6,7 @@ namespace gateway::control {
 namespace {
 
 // PRAGMA user_version. A newer file is refused; an older one is migrated step by step in open_sqlite().
-constexpr int64_t schema_version = 2;
+constexpr int64_t schema_version = 3;
 constexpr int64_t application_id = 0x4661726c;  // "Farl"
 
 constexpr const char* schema_1 = R"(
@@ -54,6 +54,15 @@ CREATE TABLE log_leases (
 ) STRICT, WITHOUT ROWID;
 )";
 
+constexpr const char* schema_3 = R"(
+CREATE TABLE visits (
+  user TEXT PRIMARY KEY REFERENCES users(name) ON DELETE CASCADE,
+  seen INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)";
+
 Result<int64_t> pragma(Database& db, std::string_view name) {
   Result<Statement> s = db.prepare("PRAGMA " + std::string(name));
   if (!s) return s.error();
@@ -77,7 +86,8 @@ Result<void> prepare_schema(Database& db) {
   if (!older && (*version != 0 || *application != 0)) {
     return Failure(Errc::corrupt, "the file at the control database's path is some other database");
   }
-  const std::string all = (older ? std::string() : std::string(schema_1)) + schema_2 +
+  const std::string all = (older ? std::string() : std::string(schema_1)) +
+                          (older && *version >= 2 ? std::string() : std::string(schema_2)) + schema_3 +
                           "PRAGMA application_id = " + std::to_string(application_id) +
                           "; PRAGMA user_version = " + std::to_string(schema_version) + ";";
   Result<void> done = db.execute(all.c_str());

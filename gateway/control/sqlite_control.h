@@ -31,6 +31,8 @@ class SqliteControl : public Control {
   Result<std::optional<bool>> check_own_password(const std::string& user, std::string_view password) override;
   Result<std::optional<LogLease>> log_lease(const std::string& user) override;
   Result<void> set_log_lease(const std::string& user, const LogLease& lease) override;
+  Result<std::vector<std::string>> due_for_visit(int64_t now, int64_t again, size_t limit) override;
+  Result<void> note_visit(const std::string& user, const Visit& visit) override;
   Result<void> note_event(const std::string& user, const std::string& actor, const std::string& what,
                           const std::string& evidence) override;
   Result<std::vector<Event>> events(const std::string& user, size_t limit) override;

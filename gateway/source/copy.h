@@ -60,6 +60,7 @@ class Copy {
   // What earlier passes have replaced moves on and goes, when its time has come.
   awaitable<Result<void>> tidy(storage::RetireOptions options);
   bool leftover(int64_t now);  // whether it has; seconds since 1970
+  std::optional<int64_t> leftover_due() { return storage::Space(*store_).retire_due(); }
   // index.snap anew, so that a crash costs no long opening; at most a hundredth of the time.
   awaitable<Result<void>> checkpoint();
   bool checkpoint_owed() const { return checkpoint_owed_; }  // the last one was too soon

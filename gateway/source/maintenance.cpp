@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t many_frames = 20'000;  // some tens of MiB of usual mail, and a tenth of a second to read again
 constexpr int again_after = 180;          // times the quiet before a pass: an hour
+constexpr std::chrono::seconds shortest_visit_period{1};
 constexpr std::chrono::milliseconds longest_rest{2'000};
 constexpr std::chrono::milliseconds longest_period{10'000}, shortest_period{500};
 
@@ -35,6 +36,12 @@ MaintenanceDue maintenance_due(const MaintenanceFacts& f, std::chrono::seconds i
   due.tidy = f.leftover;
   due.checkpoint = f.tail >= many_frames;
   return due;
+}
+
+bool may_visit(const VisitFacts& f, std::chrono::seconds idle_enough) {
+  const bool quiet = !f.job && f.unused >= idle_enough;
+  return quiet ||
+         (f.unquiet >= again_after * idle_enough && f.unvisited >= std::max(idle_enough, shortest_visit_period));
 }
 
 std::chrono::milliseconds maintenance_period(std::chrono::seconds idle_enough) {
@@ -192,7 +199,7 @@ awaitable<Result<void>> Copy::retire_replaced(storage::RetireOptions options) {
 }
 
 bool Copy::leftover(int64_t now) {
-  const std::optional<int64_t> due = storage::Space(*store_).retire_due();
+  const std::optional<int64_t> due = leftover_due();
   return due && *due <= now;
 }
 

@@ -28,6 +28,15 @@ struct MaintenanceDue {
 // Rewriting often where much is written, else when nobody waits for the disk.
 MaintenanceDue maintenance_due(const MaintenanceFacts& facts, std::chrono::seconds idle_enough);
 
+// Whether to look after an account that nobody has open: when the node is quiet; where it never is, now and then.
+struct VisitFacts {
+  bool job = false;                   // one runs, of whichever account
+  std::chrono::seconds unused{0};     // since any account was opened for somebody
+  std::chrono::seconds unquiet{0};    // since the node was quiet
+  std::chrono::seconds unvisited{0};  // since the last such look
+};
+bool may_visit(const VisitFacts& facts, std::chrono::seconds idle_enough);
+
 // How often to ask, so that what is due after `idle_enough` is not done much later.
 std::chrono::milliseconds maintenance_period(std::chrono::seconds idle_enough);
 

@@ -1,6 +1,7 @@
 // Which accounts are open on this node, and where. The one object that all cores share; it locks only its map.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -71,6 +72,9 @@ class Registry {
   awaitable<void> sweep(std::chrono::seconds idle);
   // Gives space back, one account after the other, where it is due. For a timer of the server's.
   awaitable<void> maintain();
+  // The same for one account that nobody has open, where one is due and the node is quiet; false: none. For another
+  // timer (visits.cpp).
+  awaitable<bool> visit_one();
   // Takes descriptors from the budget; where it is used up, the accounts that have been idle longest are closed first.
   // Errc::unavailable: every account is in use. Any core.
   awaitable<Result<Descriptors::Hold>> take_descriptors(uint64_t n, uint64_t spare);
@@ -80,7 +84,8 @@ class Registry {
  private:
   struct Slot;
   class Opening;
-  awaitable<Result<std::shared_ptr<UserAccount>>> open_on_core(std::shared_ptr<Slot> slot, std::string password);
+  awaitable<Result<std::shared_ptr<UserAccount>>> open_on_core(std::shared_ptr<Slot> slot, std::string password,
+                                                               bool in_use);
   awaitable<Result<std::shared_ptr<UserAccount>>> make(std::shared_ptr<Slot> slot);
   awaitable<Result<void>> jump_if_restored(control::User user, storage::Account* store,
                                            std::shared_ptr<class LogLease> lease);
@@ -91,6 +96,9 @@ class Registry {
   awaitable<void> close_unused_on_core(std::shared_ptr<Slot> slot, std::optional<uint64_t> opens,
                                        std::chrono::milliseconds idle);
   awaitable<void> maintain_on_core(std::shared_ptr<Slot> slot);
+  bool may_visit_now();
+  awaitable<bool> visit_on_core(std::shared_ptr<Slot> slot);
+  awaitable<void> note_visit(std::string user, control::Visit visit);
   awaitable<bool> close_idlest();
   awaitable<void> close_now(std::shared_ptr<Slot> slot, std::string why);
   std::shared_ptr<Slot> find(const std::string& user);
@@ -101,6 +109,11 @@ class Registry {
   std::map<std::string, std::shared_ptr<Slot>> slots_;
   std::map<std::string, std::shared_ptr<UpstreamBudget>> budgets_;
   std::set<std::string> admins_without_inbox_;
+  std::atomic<int64_t> used_at_{0};  // milliseconds, as Usage: when an account was last opened for somebody
+
+  // Whoever calls visit_one().
+  std::vector<std::string> to_visit_;
+  int64_t asked_at_ = 0, quiet_at_ = 0, visited_at_ = 0;
 };
 
 }  // namespace gateway::source

@@ -23,6 +23,7 @@ class UpstreamAuthority;
 // Whether an account is in use, for those who look for one that is not. Written on its core, read on any thread.
 struct Usage {
   std::atomic<uint32_t> busy{0};  // sessions and jobs
+  std::atomic<bool> job{false};
   std::atomic<int64_t> last{now()};
 
   static int64_t now() {  // milliseconds
@@ -98,16 +99,21 @@ class UserAccount final : public MailAccount {
   std::shared_ptr<const Usage> usage() const { return usage_; }
   // What the account's files and connections count for, until it is destroyed.
   void keep(Descriptors::Hold hold) { descriptors_ = std::move(hold); }
-  // One job an account: false when another has it.
   // A pass over the store where that is due; ends when the account is closed.
   awaitable<void> maintain();
+  // Passes, at most `share` per cent of the time, as long as they gain something; `unused`: and nobody uses it.
+  awaitable<Result<RewriteOutcome>> give_back(uint32_t share, bool unused);
+  // One job an account: false when another has it.
   bool begin_job() {
     if (std::exchange(job_, true)) return false;
+    usage_->job = true;
     usage_->begin();
     return true;
   }
   void end_job() {
-    if (std::exchange(job_, false)) usage_->end();
+    if (!std::exchange(job_, false)) return;
+    usage_->end();
+    usage_->job = false;
   }
 
   // The control database has the new placement already; these make the account follow it.

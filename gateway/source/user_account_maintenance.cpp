@@ -36,4 +36,14 @@ awaitable<void> UserAccount::maintain() {
   }
 }
 
+awaitable<Result<RewriteOutcome>> UserAccount::give_back(uint32_t share, bool unused) {
+  const config::Config& config = services_.config;
+  const storage::RetireOptions retire{config.replaced_linger, config.replaced_keep};
+  for (;;) {
+    if (closed_ || copy_.store().failed() || (unused && usage_->busy != 0)) co_return RewriteOutcome::later;
+    auto done = co_await copy_.rewrite(share, retire);
+    if (!done || *done != RewriteOutcome::gained) co_return done;
+  }
+}
+
 }  // namespace gateway::source

@@ -74,6 +74,7 @@ tombstone_ranges = 500
 segment_size = 1048576
 rewrite_share = 50
 rewrite_idle = 0
+visit_unopened = 7
 replaced_linger = 5
 replaced_keep = 6
 [log]
@@ -108,6 +109,7 @@ TEST_F(Load, reads_every_setting) {
   EXPECT_EQ(c.segment_size, 1048576u);
   EXPECT_EQ(c.rewrite_share, 50u);
   EXPECT_EQ(c.rewrite_idle, 0u);
+  EXPECT_EQ(c.visit_unopened, 7u);
   EXPECT_EQ(c.replaced_linger, 5u);
   EXPECT_EQ(c.replaced_keep, 6u);
   EXPECT_TRUE(c.allow_plaintext);

@@ -315,6 +315,26 @@ TEST_F(ControlTest, errors_and_sync_times_are_kept) {
   EXPECT_EQ(control_->set_error("none", "x").error().code, Errc::not_found);
 }
 
+TEST_F(ControlTest, accounts_are_due_for_a_visit_when_their_logs_have_grown_or_their_time_has_come) {
+  for (const char* name : {"anna", "bert", "carl"}) ASSERT_TRUE(control_->add_user(user(name)));
+  const auto due = [&](int64_t now) { return *control_->due_for_visit(now, 100, 10); };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(due(1'000), Names());  // nobody has a log
+  ASSERT_TRUE(control_->set_log_lease("anna", {wire::base::Lsn(5), wire::base::Lsn(5), "f"}));
+  ASSERT_TRUE(control_->set_log_lease("bert", {wire::base::Lsn(9), wire::base::Lsn(9), "f"}));
+  ASSERT_TRUE(control_->set_log_lease("carl", {wire::base::Lsn(0), wire::base::Lsn(9), "f"}));
+  EXPECT_EQ(due(1'000), (Names{"anna", "bert"}));
+  ASSERT_TRUE(control_->note_visit("anna", {wire::base::Lsn(5), 1'000, 0}));
+  ASSERT_TRUE(control_->note_visit("bert", {wire::base::Lsn(8), 1'000, 0}));
+  EXPECT_EQ(due(1'099), Names());
+  EXPECT_EQ(due(1'100), Names{"bert"});
+  ASSERT_TRUE(control_->note_visit("anna", {wire::base::Lsn(5), 900, 1'050}));
+  EXPECT_EQ(due(1'049), Names());
+  EXPECT_EQ(due(1'100), (Names{"anna", "bert"}));
+  ASSERT_TRUE(control_->remove_user("anna"));
+  EXPECT_EQ(due(1'100), Names{"bert"});
+}
+
 TEST_F(ControlTest, a_database_of_another_kind_or_version_is_refused) {
   control_.reset();
   {
