@@ -259,3 +259,38 @@ def case_cyrus_sorts_alike(c):
 
 def case_dovecot_sorts_alike(c):
     sorts_as(c, "dovecot", UMLAUTS)
+
+
+def case_dovecot_lost_dictionary(c):
+    """The dictionary that small messages need turns on the disk; the source has the messages."""
+    relay = c.relay(c.peers.port("dovecot"))
+    gateway = c.gateway({"old": {"imap": relay.port, "admin": harness.admin_of("dovecot")}},
+                        extra="[storage]\nsegment_size = %d" % (1 << 20))
+    user = c.user()
+    harness.seed(user, c.peers.port("dovecot"), messages=800, folders=1)
+    direct = harness.Client(c.peers.port("dovecot"), user)
+    direct.select(how="EXAMINE")
+    want = direct.bodies()
+    direct.logout()
+    gateway.cli("user", "add", user, "--upstream", "old", "--password-file", gateway.folder + "/password")
+    filled = gateway.cli("sync", user)
+    c.check.need(filled.returncode == 0, "the copy is filled", filled.stdout + filled.stderr)
+    packed = gateway.cli("compact", user, "--json")
+    c.check.need(packed.returncode == 0 and packed.json["log_bytes"] < packed.json["log_bytes_before"],
+                 "compact makes the log smaller without a server", packed.stdout + packed.stderr)
+    turned = harness.damage_store(gateway.data, kinds=harness.DICTIONARY_KINDS)
+    c.check.need(turned > 0, "the dictionary is damaged on the disk", turned)
+    report = gateway.cli("doctor", user, "--json").json
+    c.check(report and any("dictionary" in p["what"] for p in report["problems"]), "doctor names it", report)
+    relay.reset()
+    done = gateway.cli("doctor", user, "--repair", "--json")
+    c.check(done.json and done.json["clean"] and done.json["bodies_fetched"] > 0,
+            "a repair fetches the letters from the source, and doctor is clean", done.stdout + done.stderr)
+    fetched = relay.read()["bodies"]
+    gateway.start()
+    session = harness.Client(gateway.imap, user)
+    session.select()
+    relay.reset()
+    c.check(session.bodies() == want, "every byte is the source's (%d were fetched)" % fetched)
+    c.check(relay.read()["body_bytes"] == 0, "and is here", relay.read())
+    session.logout()

@@ -390,3 +390,37 @@ def case_rewriting_beside_clients_and_copies(c):
             (len(found), len(mail.live)))
     print("     %d rounds, %d messages, %d bodies read, log %.1f -> %.1f MB" %
           (rounds, mail.made, reader.read, before_purge / 1e6, after_purge / 1e6), flush=True)
+
+
+def case_accounts_that_nobody_opens(c):
+    """Mail that was put into an account while nothing was rewritten; then a server to which nobody comes."""
+    still = settings(0, 0).replace("rewrite_share = 100", "rewrite_share = 0")
+    gateway = c.gateway({}, extra=still)
+    done = gateway.cli("user", "add", USER, "--local", "--password-file", gateway.folder + "/password")
+    c.check.need(done.returncode == 0, "a local user is added", done.stderr)
+    gateway.start()
+    mail, folder = Mail(), folder_of(gateway.data, USER)
+    writer = Writer(c, gateway, mail)
+    for _ in range(2):
+        writer.append(60)
+        writer.append(300, size=1500)
+        writer.expunge("INBOX", 220)
+    writer.session.logout()
+    c.check(gateway.stop() == 0 and not rewritten(folder), "nothing is rewritten where that is switched off")
+    before = size_of(folder)
+    with open(gateway.config) as config:
+        text = config.read()
+    with open(gateway.config, "w") as config:
+        config.write(text.replace(still, settings(0, 0) + "\nvisit_unopened = 1"))
+    gateway.start()
+    until(lambda: rewritten(folder) and size_of(folder) < 0.7 * before, "an account that nobody opens gives space back")
+    c.check(True, "an account that nobody opens gives its space back (%.1f of %.1f MB)" %
+            (size_of(folder) / 1e6, before / 1e6))
+    status = gateway.cli("status", USER, "--json")
+    c.check(status.returncode == 0, "nobody was kept out", status.stderr)
+    found = everything(gateway.imap, USER)
+    c.check(found == {key: mail.known[key] for key in mail.live}, "every byte is right", (len(found), len(mail.live)))
+    packed = gateway.cli("compact", USER, "--json")
+    c.check(packed.returncode == 0 and packed.json["log_bytes"] <= packed.json["log_bytes_before"],
+            "compact does it at once, while somebody serves", packed.stdout + packed.stderr)
+    c.check(doctor(gateway)["clean"], "doctor is clean")

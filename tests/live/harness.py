@@ -116,6 +116,7 @@ def differences(a, b, ignore=("msg.bodystructure",)):
 
 # Kinds of frames that end in a message's stored bytes.
 BODY_KINDS = (2,)
+DICTIONARY_KINDS = (13,)
 
 
 class Gateway:
@@ -334,9 +335,9 @@ class Client(rawimap.Imap):
         self.s.close()
 
 
-def damage_store(data, least=0, most=1 << 40):
-    """Turns one byte near the end of every body in the stores under `data` whose stored length is in these bounds, as a
-    failing disk would; the number of them. docs/storage-format.md, "Frame"."""
+def damage_store(data, least=0, most=1 << 40, kinds=BODY_KINDS):
+    """Turns one byte near the end of every body (or frame of these kinds) in the stores under `data` whose stored length
+    is in these bounds, as a failing disk would; the number of them. docs/storage-format.md, "Frame"."""
     turned = 0
     for path in sorted(glob.glob(os.path.join(data, "accounts", "*", "*", "log", "*.log"))):
         with open(path, "r+b") as log:
@@ -345,7 +346,7 @@ def damage_store(data, least=0, most=1 << 40):
             while bytes_[at:at + 8] == magic and at + 48 <= len(bytes_):
                 kind, length = bytes_[at + 9], int.from_bytes(bytes_[at + 12:at + 16], "little")
                 end = at + 48 + length
-                if kind in BODY_KINDS and least <= length <= most:
+                if kind in kinds and least <= length <= most:
                     log.seek(end - 5)
                     log.write(bytes([bytes_[end - 5] ^ 0x20]))
                     turned += 1
