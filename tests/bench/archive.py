@@ -6,8 +6,6 @@
 No server runs. The mail is that of storage.py, kept under build/bench. --rival: `doveadm backup` of the same mail from
 mdbox into a Maildir, and from there into mdbox again. CPU is user + system of the process, memory its peak.
 """
-import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -16,6 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import command_line  # noqa: E402
 import storage  # noqa: E402
 from storage import BIG, harness  # noqa: E402
 
@@ -36,15 +35,11 @@ def run(figures, name, command, messages, size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/release/fairlead")
-    parser.add_argument("--messages", type=int, default=98000)
-    parser.add_argument("--root", default="build/bench")
+    parser = command_line.options(__doc__, messages=98000, root="build/bench")
     parser.add_argument("--rival", action="store_true")
-    parser.add_argument("--json")
     given = parser.parse_args()
     root, figures = os.path.abspath(given.root), {}
-    ours = storage.Fairlead(os.path.join(root, "fairlead"), os.path.abspath(given.binary))
+    ours = storage.Fairlead(os.path.join(root, "fairlead"), given.binary)
     ours.prepare(given.messages)
     ours.start()
     messages, size = storage.mail_bytes(ours.port, BIG)
@@ -59,14 +54,12 @@ def main():
         run(figures, "export, " + form, [*base, "export", BIG, to, "--format", form], messages, size)
         user = "taken-" + form
         ours.gateway.cli("user", "remove", user)
-        for at in storage.find_user(ours.gateway.data, user):
-            shutil.rmtree(at)
+        shutil.rmtree(harness.folder_of(ours.gateway.data, user), ignore_errors=True)
         user += "-%d" % time.time()  # a removed user leaves a tombstone
         ours.gateway.cli("user", "add", user, "--local", "--password-file", ours.folder + "/password")
         run(figures, "import, " + form, [*base, "import", user, to], messages, size)
         run(figures, "import again, " + form, [*base, "import", user, to], messages, size)
-        for at in storage.find_user(ours.gateway.data, user):
-            shutil.rmtree(at)
+        shutil.rmtree(harness.folder_of(ours.gateway.data, user), ignore_errors=True)
         ours.gateway.cli("user", "remove", user)
         shutil.rmtree(to)
     if given.rival:
@@ -83,9 +76,7 @@ def main():
         finally:
             theirs.stop()
     shutil.rmtree(scratch, ignore_errors=True)
-    if given.json:
-        with open(given.json, "w") as out:
-            json.dump(figures, out, indent=1)
+    command_line.keep(given, figures)
     return 0
 
 

@@ -8,7 +8,6 @@ then serves it. All messages are \\Seen, so that SELECT looks at all of them for
 dropped and the gateway restarted. A row's wall and CPU seconds are medians; APPEND's are of 1,000. Rates of APPEND are
 for the big mailbox beside an empty one of the same account: what grows with the mailbox shows there.
 """
-import argparse
 import json
 import os
 import shutil
@@ -17,20 +16,11 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "live"))
+import command_line  # noqa: E402
 import harness  # noqa: E402
 import load  # noqa: E402
 
 USER = "big"
-
-
-def directory_of(data, user):
-    """As gateway/source/account_directory.cpp has it."""
-    h = 2166136261
-    for c in user.encode():
-        h = (h ^ c) * 16777619 % 2 ** 32
-    return os.path.join(data, "accounts", "%02x" % ((h ^ (h >> 8) ^ (h >> 16) ^ (h >> 24)) & 255), user)
 
 
 def anonymous_kib(pid):
@@ -106,19 +96,14 @@ class Run:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/release/fairlead")
-    parser.add_argument("--messages", type=int, default=1000000)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--json")
-    given = parser.parse_args()
-    binary, folder = os.path.abspath(given.binary), os.path.abspath("build/bench/big")
+    given = command_line.options(__doc__, messages=1000000, repeat=5).parse_args()
+    binary, folder = given.binary, os.path.abspath("build/bench/big")
     shutil.rmtree(folder, ignore_errors=True)
     gateway = harness.Gateway(folder, binary, {})
     added = gateway.cli("user", "add", USER, "--local", "--password-file", folder + "/password")
     if added.returncode:
         raise harness.Bad(added.stderr)
-    home = directory_of(gateway.data, USER)
+    home = harness.folder_of(gateway.data, USER)
     os.makedirs(home, mode=0o700)
     made = subprocess.run([os.path.join(os.path.dirname(binary), "tests", "bench", "storage_big"), "--messages",
                            str(given.messages), "--dir", home], check=True, stdout=subprocess.PIPE, text=True)
@@ -129,9 +114,7 @@ def main():
         run.measure()
     finally:
         gateway.stop()
-    if given.json:
-        with open(given.json, "w") as out:
-            json.dump(run.figures, out, indent=1)
+    command_line.keep(given, run.figures)
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 

@@ -8,15 +8,12 @@ All servers run without waiting for the disk (libeatmydata), since what grows wi
 for. Wall seconds are the median of --repeat runs, CPU is that of the server's processes. `cold`: the page cache was
 dropped before the login and Fairlead was restarted.
 """
-import argparse
-import json
 import os
 import statistics
 import sys
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+import command_line  # noqa: E402
 import storage  # noqa: E402
 from storage import harness, load  # noqa: E402
 
@@ -99,18 +96,12 @@ def measure(server, table, repeat, name, command, cold, bound):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/release/fairlead")
-    parser.add_argument("--servers", default="fairlead,dovecot,cyrus")
-    parser.add_argument("--mailboxes", type=int, default=5000)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--root", default="build/bench/mailboxes")
-    parser.add_argument("--json")
-    given = parser.parse_args()
+    given = command_line.options(__doc__, servers="fairlead,dovecot,cyrus", mailboxes=5000, repeat=5,
+                                 root="build/bench/mailboxes").parse_args()
     root = os.path.abspath(given.root)
     peers, table, servers = harness.Peers(root), storage.Table(None), []
     for name in given.servers.split(","):
-        servers.append(Fairlead(os.path.join(root, "fairlead"), os.path.abspath(given.binary)) if name == "fairlead"
+        servers.append(Fairlead(os.path.join(root, "fairlead"), given.binary) if name == "fairlead"
                        else Rival(name, peers))
     os.makedirs(root, exist_ok=True)
     for server in servers:
@@ -122,9 +113,7 @@ def main():
         finally:
             server.stop()
     storage.show(table, servers)
-    if given.json:
-        with open(given.json, "w") as out:
-            json.dump(table.rows, out, indent=1)
+    command_line.keep(given, table.rows)
     return 0
 
 

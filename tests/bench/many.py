@@ -9,9 +9,7 @@ all others come and go, under a budget of descriptors that holds far less than a
 hashes are cheap ones, so that what is measured is not the hash. What rivals need for a session is taken from 90.
 CPU is the server's, memory what is private to its processes.
 """
-import argparse
 import crypt
-import json
 import os
 import shutil
 import sqlite3
@@ -20,8 +18,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "live"))
+import command_line  # noqa: E402
 import harness  # noqa: E402
 import load  # noqa: E402
 
@@ -158,18 +155,12 @@ def all_private(roots):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/release/fairlead")
-    parser.add_argument("--accounts", type=int, default=10000)
-    parser.add_argument("--active", type=int, default=1000)
-    parser.add_argument("--descriptors", type=int, default=6000)
-    parser.add_argument("--rivals", default="dovecot,cyrus")
-    parser.add_argument("--json")
-    given = parser.parse_args()
+    given = command_line.options(__doc__, accounts=10000, active=1000, descriptors=6000,
+                                 rivals="dovecot,cyrus").parse_args()
     folder = os.path.abspath("build/bench/many")
     shutil.rmtree(folder, ignore_errors=True)
     extra = "[limits]\ndescriptors = %d" % given.descriptors if given.descriptors else ""
-    gateway = harness.Gateway(folder, os.path.abspath(given.binary), {}, extra=extra)
+    gateway = harness.Gateway(folder, given.binary, {}, extra=extra)
     multiply(gateway, given.accounts)
     run = Run(gateway)
     try:
@@ -178,9 +169,7 @@ def main():
         gateway.stop()
     for name in filter(None, given.rivals.split(",")):
         rival(run, name)
-    if given.json:
-        with open(given.json, "w") as out:
-            json.dump(run.figures, out, indent=1)
+    command_line.keep(given, run.figures)
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 

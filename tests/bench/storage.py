@@ -9,8 +9,6 @@ CPU is user + system of the server's processes during the command. `cold`: the p
 (where that is permitted) and Fairlead was restarted, so that it has nothing in memory either. Mail stays prepared
 under build/bench between runs (--fresh loads it again). With --only, rows whose name has WORD.
 """
-import argparse
-import json
 import os
 import shutil
 import statistics
@@ -19,8 +17,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "live"))
+import command_line  # noqa: E402
 import harness  # noqa: E402
 import load  # noqa: E402
 
@@ -61,9 +58,7 @@ class Rival:
         pass  # a session's process starts with nothing
 
     def disk(self, user):
-        if self.name == "dovecot":
-            return used(os.path.join(self.peers.file(self.peer), "mail", user))
-        return sum(used(at) for at in find_user(self.peers.file(self.peer), user))
+        return sum(used(at) for at in self.peers.run("folders", self.peer, user).splitlines())
 
 
 class Fairlead:
@@ -103,7 +98,7 @@ class Fairlead:
         self.start()
 
     def disk(self, user):
-        return sum(used(at) for at in find_user(self.gateway.data, user))
+        return used(harness.folder_of(self.gateway.data, user))
 
 
 class Kept(harness.Gateway):
@@ -141,16 +136,6 @@ def used(path):
     """Bytes on disk, blocks counted."""
     done = subprocess.run(["du", "-s", "-B1", path], capture_output=True, text=True)
     return int(done.stdout.split()[0]) if done.stdout else 0
-
-
-def find_user(root, user):
-    """Folders named for the user that are not inside one another."""
-    found = []
-    for at, folders, _ in os.walk(root):
-        if user in folders:
-            found.append(os.path.join(at, user))
-            folders.remove(user)
-    return found
 
 
 def mail_bytes(port, user):
@@ -354,18 +339,12 @@ def show(table, servers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="build/release/fairlead")
-    parser.add_argument("--servers", default="fairlead,dovecot,cyrus")
-    parser.add_argument("--messages", type=int, default=98000)
-    parser.add_argument("--appends", type=int, default=2000)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser = command_line.options(__doc__, servers="fairlead,dovecot,cyrus", messages=98000, appends=2000, repeat=3,
+                                  root="build/bench")
     parser.add_argument("--only")
-    parser.add_argument("--json")
-    parser.add_argument("--root", default="build/bench")
     parser.add_argument("--fresh", action="store_true")
     given = parser.parse_args()
-    root, binary = os.path.abspath(given.root), os.path.abspath(given.binary)
+    root, binary = os.path.abspath(given.root), given.binary
     peers, table, servers = harness.Peers(root), Table(given.only), []
     for name in given.servers.split(","):
         servers.append(Fairlead(os.path.join(root, "fairlead"), binary) if name == "fairlead" else Rival(name, peers))
@@ -393,9 +372,7 @@ def main():
         finally:
             server.stop()
     show(table, servers)
-    if given.json:
-        with open(given.json, "w") as out:
-            json.dump(table.rows, out, indent=1)
+    command_line.keep(given, table.rows)
     return 0
 
 

@@ -28,14 +28,6 @@ def settings(linger, keep):
             % (SEGMENT, linger, keep))
 
 
-def folder_of(data, user):
-    """Where the gateway keeps a user's mail: its name spreads over 256 folders."""
-    mark = 2166136261
-    for byte in user.encode():
-        mark = (mark ^ byte) * 16777619 & 0xffffffff
-    return os.path.join(data, "accounts", "%02x" % ((mark ^ mark >> 8 ^ mark >> 16 ^ mark >> 24) & 255), user)
-
-
 def rewritten(folder):
     """The segments that stand for others, by the generation in their names (docs/storage-format.md, Segment)."""
     return {name for name in os.listdir(os.path.join(folder, "log"))
@@ -260,8 +252,8 @@ def open_elsewhere(c, copies, mail):
         user = "copy%d" % number
         done = other.cli("user", "add", user, "--local", "--password-file", other.folder + "/password")
         c.check.need(done.returncode == 0, "a user for the copy is added", done.stderr) if done.returncode else None
-        os.makedirs(os.path.dirname(folder_of(other.data, user)), exist_ok=True)
-        shutil.move(where, folder_of(other.data, user))
+        os.makedirs(os.path.dirname(harness.folder_of(other.data, user)), exist_ok=True)
+        shutil.move(where, harness.folder_of(other.data, user))
         report = other.cli("doctor", user, "--json").json
         c.check.need(report, "doctor reads the copy") if not report else None
         other.start()
@@ -302,7 +294,7 @@ def case_rewriting_beside_clients_and_copies(c):
     done = gateway.cli("user", "add", USER, "--local", "--password-file", gateway.folder + "/password")
     c.check.need(done.returncode == 0, "a local user is added", done.stderr)
     gateway.start()
-    mail, folder = Mail(), folder_of(gateway.data, USER)
+    mail, folder = Mail(), harness.folder_of(gateway.data, USER)
     writer = Writer(c, gateway, mail)
     writer.append(60)
     old = harness.Client(gateway.imap, USER)
@@ -399,7 +391,7 @@ def case_accounts_that_nobody_opens(c):
     done = gateway.cli("user", "add", USER, "--local", "--password-file", gateway.folder + "/password")
     c.check.need(done.returncode == 0, "a local user is added", done.stderr)
     gateway.start()
-    mail, folder = Mail(), folder_of(gateway.data, USER)
+    mail, folder = Mail(), harness.folder_of(gateway.data, USER)
     writer = Writer(c, gateway, mail)
     for _ in range(2):
         writer.append(60)

@@ -335,6 +335,14 @@ class Client(rawimap.Imap):
         self.s.close()
 
 
+def folder_of(data, user):
+    """Where the gateway keeps a user's mail: its name spreads over 256 folders."""
+    mark = 2166136261
+    for byte in user.encode():
+        mark = (mark ^ byte) * 16777619 & 0xffffffff
+    return os.path.join(data, "accounts", "%02x" % ((mark ^ mark >> 8 ^ mark >> 16 ^ mark >> 24) & 255), user)
+
+
 def damage_store(data, least=0, most=1 << 40, kinds=BODY_KINDS):
     """Turns one byte near the end of every body (or frame of these kinds) in the stores under `data` whose stored length
     is in these bounds, as a failing disk would; the number of them. docs/storage-format.md, "Frame"."""
