@@ -61,12 +61,15 @@ def state_root(binary):
 
 # ---- peers
 
+USERS = 144  # accounts at each peer: twelve for each suite
+
+
 class Peers:
     """The servers under one root. Every case has users of its own, so they can be shared."""
 
     def __init__(self, root):
         self.root = os.path.join(root, "peers")
-        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS="96")
+        self.env = dict(os.environ, PEERS_ROOT=self.root, PEERS_FAST="1", PEERS_USERS=str(USERS))
 
     def run(self, *arguments):
         os.makedirs(self.root, mode=0o755, exist_ok=True)

@@ -36,7 +36,7 @@ SUITES = {
     "local": [],
     "space": [],
 }
-USERS_EACH = 8
+USERS_EACH = harness.USERS // len(SUITES)
 
 
 class Context:
@@ -44,7 +44,7 @@ class Context:
 
     def __init__(self, suite, binary, root, peers, verdict):
         self.binary, self.peers, self.check, self.root = binary, peers, verdict, root
-        self._users = iter(range(list(SUITES).index(suite) * USERS_EACH + 1, 97))
+        self._users = iter(range(list(SUITES).index(suite) * USERS_EACH + 1, harness.USERS + 1))
         self.gateways, self.relays, self.case = [], [], ""
 
     def user(self):
