@@ -312,22 +312,22 @@ void write(Writer& w, const Search& c) {
   write_search_keys(w, c.keys);
 }
 
-void write_search_keys(Writer& w, const std::vector<SearchKey>& keys) {
-  if (keys.size() < 2 || keys[0].op != Op::all_of) {
+void write_search_keys(Writer& w, const std::vector<SearchKey>& tree) {
+  if (tree.size() < 2 || tree[0].op != Op::all_of) {
     w.fail();
     return;
   }
   // Lists close where the array says that their subtree ends; the first node is the line itself.
   std::vector<uint32_t> lists;
   bool after_open = false;
-  for (size_t i = 1; i < keys.size(); ++i) {
+  for (size_t i = 1; i < tree.size(); ++i) {
     while (!lists.empty() && lists.back() <= i) {
       w.raw(')');
       lists.pop_back();
     }
     if (!after_open) w.sp();
     after_open = false;
-    const SearchKey& key = keys[i];
+    const SearchKey& key = tree[i];
     switch (key.op) {
       case Op::all_of:
         if (key.end <= i + 1) w.fail();  // "()" is not IMAP
