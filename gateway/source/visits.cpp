@@ -69,13 +69,15 @@ awaitable<bool> Registry::visit_one() {
 awaitable<bool> Registry::visit_on_core(std::shared_ptr<Slot> slot) {
   const int64_t start = services_.env.now();
   if (slot->opening || slot->account) {
-    co_await note_visit(slot->user, {storage::Lsn(0), start, 0});
+    const control::Visit not_now{storage::Lsn(0), start, 0};
+    co_await note_visit(slot->user, not_now);
     co_return false;
   }
   control::Control* control = &services_.control;
   const std::string name = slot->user;
   control::Visit visit;
-  auto account = co_await open_on_core(slot, {}, false);
+  std::string no_password;
+  auto account = co_await open_on_core(slot, std::move(no_password), false);
   if (account) {
     const uint64_t opens = (*account)->opens();
     auto done = co_await (*account)->give_back(services_.config.rewrite_share, true);
