@@ -18,7 +18,7 @@ using wire::mail::no_part;
 using wire::mail::Part;
 using wire::mail::PartKind;
 
-constexpr uint32_t meaning = 2;  // raised when a blob changes, or any function that it is made from
+constexpr uint32_t meaning = 3;  // raised when a blob changes, or any function that it is made from
 
 constexpr size_t max_structure = 1 << 20, max_header_text = 256 << 10, max_body_text = 4 << 20;
 
@@ -120,6 +120,7 @@ void Maker::add(storage::DerivedGroup& to, const storage::Sha256& name, const Me
     if (keep_ != KeepText::always && cheap_to_read(scan)) {
       marks |= text_in_message;
       write_header_fields(header, texts_[envelope], texts_[header_text]);
+      if (texts_[header_text].size() > max_header_text) texts_[header_text].clear();  // the message is asked
     } else if (make_body_text(scan)) {
       marks |= has_body_text;
     } else {
@@ -134,7 +135,10 @@ void Maker::add(storage::DerivedGroup& to, const storage::Sha256& name, const Me
   }
   std::string_view blobs[column_count];
   std::copy(std::begin(texts_), std::end(texts_), std::begin(blobs));
-  to.add(storage::derived_key(name), marks, blobs);
+  // A header that makes such a blob is nobody's letter: it has no entry.
+  const bool fits = std::all_of(std::begin(blobs), std::end(blobs),
+                                [](std::string_view b) { return b.size() <= storage::derived_blob_max; });
+  if (fits) to.add(storage::derived_key(name), marks, blobs);
   constexpr size_t kept = 1 << 20;
   for (std::string& t : texts_) {
     if (t.capacity() > kept) std::string().swap(t);

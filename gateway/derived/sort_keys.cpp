@@ -19,7 +19,9 @@ namespace {
 
 using wire::mail::EnvelopeView;
 
-constexpr size_t max_references = 256, max_key = 1024;
+constexpr size_t max_references = 256, max_key = 1024, max_id = 255;
+// Of a subject no more is looked at: what comes off its front is looked for again and again.
+constexpr size_t max_subject = 4096;
 
 // On disk.
 enum KeyBit : uint8_t {
@@ -42,7 +44,8 @@ void take_date(SortKeys& k, std::string_view value) {
 }
 
 void take_subject(SortKeys& k, std::string_view value) {
-  const std::string folded = wire::mail::fold(wire::mail::decode_header_text(wire::mail::trim(value)));
+  std::string folded = wire::mail::fold(wire::mail::decode_header_text(wire::mail::trim(value)));
+  if (folded.size() > max_subject) folded.resize(max_subject);
   k.subject = cut(std::string(wire::mail::base_subject(folded, &k.reply)));
 }
 
@@ -58,16 +61,47 @@ std::string first_mailbox(std::string_view header, std::string_view name) {
   return field ? first_mailbox(wire::mail::parse_address_list(field->value, 2)) : std::string();
 }
 
-// msg-ids, lenient: what stands between "<" and ">", without white space.
+// What stands from `at`, behind a "<", to its ">": without white space, and without quotes and escapes, for RFC 5256 3
+// has <"a"@b> and <a@b> be the same. Moves `at` behind it; nullopt: it has no end.
+std::optional<std::string> take_id(std::string_view value, size_t& at) {
+  std::string id;
+  for (bool quoted = false; at < value.size(); ++at) {
+    char c = value[at];
+    if (c == '>' && !quoted) {
+      ++at;
+      return id;
+    }
+    if (c == '"') {
+      quoted = !quoted;
+      continue;
+    }
+    if (c == '\\' && quoted && at + 1 < value.size()) c = value[++at];
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (!space && id.size() < max_id) id += c;
+  }
+  return std::nullopt;
+}
+
+// msg-ids, lenient. Of very many the first and the last: the last is the parent, the first the thread.
 std::vector<std::string> message_ids(std::string_view value, size_t most) {
   std::vector<std::string> out;
-  for (size_t at = value.find('<'); at != std::string_view::npos && out.size() < most; at = value.find('<', at)) {
-    const size_t end = value.find('>', at);
-    if (end == std::string_view::npos) break;
-    std::string id(value.substr(at + 1, end - at - 1));
-    std::erase_if(id, [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
-    if (!id.empty()) out.push_back(cut(std::move(id)));
-    at = end;
+  size_t next = most;  // the place of the next one once there are that many
+  for (size_t at = value.find('<'); at != std::string_view::npos; at = value.find('<', at)) {
+    ++at;
+    auto id = take_id(value, at);
+    if (!id) break;
+    if (id->empty()) continue;
+    if (out.size() < most) {
+      out.push_back(std::move(*id));
+    } else if (most == 1) {
+      break;
+    } else {
+      if (next >= most) next = 1;
+      out[next++] = std::move(*id);
+    }
+  }
+  if (next > 1 && next < most) {
+    std::rotate(out.begin() + 1, out.begin() + static_cast<std::ptrdiff_t>(next), out.end());
   }
   return out;
 }

@@ -24,6 +24,12 @@ struct SortTable {
   std::vector<Column> columns;
   std::vector<uint32_t> order;  // rows
 
+  // A criterion that was there already can decide nothing.
+  void add(const SortCriterion& by) {
+    const bool known = std::any_of(columns.begin(), columns.end(), [&by](const Column& c) { return c.by.by == by.by; });
+    if (!known) columns.push_back({by, {}, {}});
+  }
+
   bool needs_keys() const {
     return std::any_of(columns.begin(), columns.end(),
                        [](const Column& c) { return c.by.by != By::arrival && c.by.by != By::size; });
@@ -98,7 +104,7 @@ awaitable<Reply> cmd_sort(Session& s, wire::imap::CommandLine& line) {
   bool wanted = co_await run_search(s, slices, *job);
   auto table = std::make_shared<SortTable>();
   table->job = *job;
-  for (const SortCriterion& by : args->by) table->columns.push_back({by, {}, {}});
+  for (const SortCriterion& by : args->by) table->add(by);
   Slices::Work prepare = [table](Slices::Clock::time_point) {
     table->prepare();
     return true;

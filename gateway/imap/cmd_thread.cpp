@@ -51,9 +51,9 @@ awaitable<Reply> cmd_thread(Session& s, wire::imap::CommandLine& line) {
   if (wanted) wanted = co_await slices.run(std::move(prepare));
   TakeKeys take = [job, by_references](size_t at, derived::SortKeys keys) { job->take(at, keys, by_references); };
   if (wanted) wanted = co_await read_keys(s, slices, *search, std::move(take));
-  Slices::Work thread = [job, by_references](Slices::Clock::time_point) {
-    job->text =
-        by_references ? thread_by_references(job->messages, job->names) : thread_by_subject(job->messages, job->names);
+  Slices::Work thread = [job, by_references, cancelled = slices.cancelled()](Slices::Clock::time_point) {
+    job->text = by_references ? thread_by_references(job->messages, job->names, *cancelled)
+                              : thread_by_subject(job->messages, job->names);
     return true;
   };
   if (wanted) wanted = co_await slices.run(std::move(thread));

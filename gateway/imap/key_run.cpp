@@ -33,18 +33,21 @@ struct KeyPass {
 
   bool from_derived(Slices::Clock::time_point until) {
     for (bool first = true; position < job->found.size() && !*cancelled; ++position, first = false) {
-      if (!first && position % 64 == 0 && Slices::Clock::now() > until) return false;
+      if (!first && Slices::Clock::now() > until) return false;
       if (!from_entry(position)) missed.push_back(job->found[position]);
     }
     return true;
   }
 
-  void from_bytes(const BodyBatch& batch) {
-    for (const LoadedBody& body : batch.bodies) {
+  bool from_bytes(const BodyBatch& batch, Slices::Clock::time_point until) {
+    for (bool first = true; position < batch.bodies.size() && !*cancelled; ++position, first = false) {
+      if (!first && Slices::Clock::now() > until) return false;
+      const LoadedBody& body = batch.bodies[position];
       if (body.failed) continue;
       const auto at = std::lower_bound(job->found.begin(), job->found.end(), body.shown_index);
       take(static_cast<size_t>(at - job->found.begin()), derived::sort_keys(body.scan.header(0)));
     }
+    return true;
   }
 };
 
@@ -70,10 +73,8 @@ awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const Sear
   BodyLoader loader(s, pass->missed, needs);
   while (!loader.done()) {
     auto batch = co_await loader.next();
-    Slices::Work work = [pass, batch](Slices::Clock::time_point) {
-      pass->from_bytes(*batch);
-      return true;
-    };
+    pass->position = 0;
+    Slices::Work work = [pass, batch](Slices::Clock::time_point until) { return pass->from_bytes(*batch, until); };
     const bool wanted = co_await slices.run(std::move(work));
     if (!wanted) co_return false;
     for (const LoadedBody& body : batch->bodies) {

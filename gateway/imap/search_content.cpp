@@ -33,7 +33,7 @@ bool DerivedContent::stand(const storage::Sha256& name, uint8_t marks, uint8_t w
   name_ = name;
   lost_ = false;
   in_message_ = (marks & derived::text_in_message) != 0;
-  read_ = false;
+  scan_.reset();
   if (in_message_) marks |= derived::has_body_text | derived::has_header_text;
   return (marks & wanted) == wanted;
 }
@@ -46,10 +46,10 @@ bool DerivedContent::read_message() {
   return n && *n == message_.size();
 }
 
-std::optional<std::string_view> DerivedContent::message() {
-  if (!read_) read_ = read_message();
-  if (!read_) lost_ = true;
-  return read_ ? std::optional<std::string_view>(message_) : std::nullopt;
+const wire::mail::MessageScan* DerivedContent::message() {
+  if (!scan_ && read_message()) scan_ = wire::mail::scan(message_);
+  if (!scan_) lost_ = true;
+  return scan_ ? &*scan_ : nullptr;
 }
 
 std::string_view DerivedContent::column(size_t c) {
@@ -64,8 +64,8 @@ bool DerivedContent::field_contains(std::string_view name, std::string_view need
   if (lost_) return false;
   const auto answer = derived::header_field_contains(kept, column(derived::envelope), name, needle);
   if (answer) return *answer;
-  const auto bytes = message();
-  return bytes && wire::mail::field_contains(wire::mail::scan(*bytes).header(0), name, needle);
+  const auto* scan = message();
+  return scan && wire::mail::field_contains(scan->header(0), name, needle);
 }
 
 std::optional<int32_t> DerivedContent::sent_day() {
@@ -76,7 +76,7 @@ std::optional<int32_t> DerivedContent::sent_day() {
 
 void DerivedContent::for_each_text(bool own_header, const std::function<bool(std::string_view)>& visit) {
   if (in_message_) {
-    if (const auto bytes = message()) wire::mail::for_each_text(wire::mail::scan(*bytes), own_header, {}, visit);
+    if (const auto* scan = message()) wire::mail::for_each_text(*scan, own_header, {}, visit);
     return;
   }
   if (own_header) {

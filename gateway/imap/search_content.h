@@ -52,13 +52,13 @@ class DerivedContent final : public SearchContent {
 
  private:
   std::string_view column(size_t c);
-  std::optional<std::string_view> message();  // its bytes; nullopt, and lost: they cannot be read
+  const wire::mail::MessageScan* message();  // of its bytes; null, and lost: they cannot be read
   bool read_message();
   storage::DerivedReader& reader_;
   const Open open_;
   storage::Sha256 name_{};
-  bool in_message_ = false;  // what is looked for in a text
-  bool read_ = false;        // message_ is of this one
+  bool in_message_ = false;                      // what is looked for in a text
+  std::optional<wire::mail::MessageScan> scan_;  // of message_; none: not read yet
   std::string header_, message_;
   bool lost_ = false;
 };

@@ -53,14 +53,16 @@ struct Passes {
     return true;
   }
 
-  void from_bytes(const BodyBatch& batch) {
-    for (const LoadedBody& body : batch.bodies) {
+  bool from_bytes(const BodyBatch& batch, Slices::Clock::time_point until) {
+    for (bool first = true; position < batch.bodies.size() && !*cancelled; ++position, first = false) {
+      if (!first && Slices::Clock::now() > until) return false;
+      const LoadedBody& body = batch.bodies[position];
       if (body.failed) continue;
-      if (*cancelled) return;
       ScannedContent content(body.scan);
       const Verdict v = job->program.match(job->message(body.shown_index), &content, cancelled.get());
       if (v == Verdict::yes) job->found.push_back(body.shown_index);
     }
+    return true;
   }
 };
 
@@ -86,10 +88,8 @@ awaitable<bool> search_bytes(Session& s, Slices& slices, std::shared_ptr<Passes>
   BodyLoader loader(s, passes->unknown, needs);
   while (!loader.done()) {
     auto batch = co_await loader.next();
-    Slices::Work work = [passes, batch](Slices::Clock::time_point) {
-      passes->from_bytes(*batch);
-      return true;
-    };
+    passes->position = 0;
+    Slices::Work work = [passes, batch](Slices::Clock::time_point until) { return passes->from_bytes(*batch, until); };
     const bool wanted = co_await slices.run(std::move(work));
     if (!wanted) co_return false;
     for (const LoadedBody& body : batch->bodies) {

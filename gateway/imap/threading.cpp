@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <unordered_map>
+#include <utility>
 
 namespace gateway::imap {
 namespace {
@@ -121,15 +123,19 @@ class Tree {
 class Linker {
  public:
   Linker(Tree& tree, const std::vector<ThreadMessage>& messages, const Names& names)
-      : tree_(tree), messages_(messages), by_id_(names.size(), none), linked_(messages.size()) {
+      : tree_(tree),
+        messages_(messages),
+        by_id_(names.size(), none),
+        linked_(messages.size()),
+        steps_(steps_in_any_case + steps_a_message * messages.size()) {
     // The first message with an id has it; later ones stand alone.
     for (uint32_t i = 0; i < messages.size(); ++i) {
       if (messages[i].id != Names::none && by_id_[messages[i].id] == none) by_id_[messages[i].id] = i;
     }
   }
 
-  void run() {
-    for (uint32_t i = 0; i < messages_.size(); ++i) {
+  void run(const std::atomic<bool>& cancelled) {
+    for (uint32_t i = 0; i < messages_.size() && !cancelled; ++i) {
       uint32_t last = none;
       for (const uint32_t reference : messages_[i].references) {
         const uint32_t node = node_of(reference);
@@ -145,8 +151,9 @@ class Linker {
   }
 
  private:
-  // Deeper no conversation goes, and hostile lists shall not make each link a walk over all messages.
-  static constexpr int max_walk = 10'000;
+  // Steps of all walks together. Conversations need a few a message; lists that are made to need more shall not have
+  // each link walk over all messages, and what is beyond is not linked.
+  static constexpr uint64_t steps_in_any_case = 2'000'000, steps_a_message = 64;
 
   uint32_t node_of(uint32_t id) {
     if (by_id_[id] == none) {
@@ -157,12 +164,12 @@ class Linker {
   }
 
   // Whether `parent` is `child` or below it.
-  bool closes_loop(uint32_t child, uint32_t parent) const {
+  bool closes_loop(uint32_t child, uint32_t parent) {
     if (child == parent) return true;
     if (linked_[child] == 0) return false;
-    int walked = 0;
     for (uint32_t n = parent; n != none; n = tree_.parent(n)) {
-      if (n == child || ++walked > max_walk) return true;
+      if (n == child || steps_ == 0) return true;
+      --steps_;
     }
     return false;
   }
@@ -180,6 +187,7 @@ class Linker {
   const std::vector<ThreadMessage>& messages_;
   std::vector<uint32_t> by_id_;   // the node of each name
   std::vector<uint32_t> linked_;  // how many children each node has
+  uint64_t steps_;                // that are left
 };
 
 // Steps 2 and 3: the roots, without dummies but for those that hold several threads together.
@@ -197,7 +205,10 @@ std::vector<uint32_t> pruned(Tree& tree) {
         kept.push_back(child);
         continue;
       }
-      kept.insert(kept.end(), tree.children(child).begin(), tree.children(child).end());
+      // The fewer go to the more: a chain of dummies hands its messages on. All are sorted later.
+      std::vector<uint32_t> theirs = std::exchange(tree.children(child), {});
+      if (theirs.size() > kept.size()) kept.swap(theirs);
+      kept.insert(kept.end(), theirs.begin(), theirs.end());
     }
     tree.children(*n) = std::move(kept);
   }
@@ -269,9 +280,11 @@ uint32_t Names::of(std::string_view text) {
   return number;
 }
 
-std::string thread_by_references(const std::vector<ThreadMessage>& messages, const Names& names) {
+std::string thread_by_references(const std::vector<ThreadMessage>& messages, const Names& names,
+                                 const std::atomic<bool>& cancelled) {
   Tree tree(messages);
-  Linker(tree, messages, names).run();
+  Linker(tree, messages, names).run(cancelled);
+  if (cancelled) return {};
   tree.adopt_all();
   std::vector<uint32_t> roots = pruned(tree);
   // Step 4: which of several threads with one subject comes first decides how they are merged.

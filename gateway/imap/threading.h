@@ -2,11 +2,12 @@
 // nothing recurses, whatever the references of hostile mail make of the tree.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace gateway::imap {
@@ -21,7 +22,7 @@ class Names {
 
  private:
   std::deque<std::string> texts_{""};
-  std::unordered_map<std::string_view, uint32_t> numbers_;
+  std::map<std::string_view, uint32_t> numbers_;  // ordered: strangers choose the texts, and could make hashes collide
 };
 
 struct ThreadMessage {
@@ -35,6 +36,8 @@ struct ThreadMessage {
 
 // `messages` in the order of their sequence numbers. What stands behind "* THREAD ": "(1)(2 3)", or nothing.
 std::string thread_by_subject(const std::vector<ThreadMessage>& messages, const Names& names);
-std::string thread_by_references(const std::vector<ThreadMessage>& messages, const Names& names);
+// `cancelled`: nobody waits; then nothing.
+std::string thread_by_references(const std::vector<ThreadMessage>& messages, const Names& names,
+                                 const std::atomic<bool>& cancelled);
 
 }  // namespace gateway::imap

@@ -78,7 +78,10 @@ bool valid_utf8(std::string_view text) {
 }
 
 bool reads_as_ascii(std::string_view bytes, std::string_view charset) {
-  return is_ascii(bytes) && !is_stateful(charset);
+  if (!is_ascii(bytes) || is_stateful(charset)) return false;
+  // ISO 2022 has many names; its shifts do not stand in plain text.
+  const auto has = [&bytes](char shift) { return bytes.find(shift) != std::string_view::npos; };
+  return base::iequals(charset, "us-ascii") || !(has('\x1b') || has('\x0e') || has('\x0f'));
 }
 
 std::string to_utf8(std::string_view bytes, std::string_view charset) {

@@ -1,5 +1,6 @@
 #include "wire/mail/envelope.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,8 @@
 
 namespace wire::mail {
 namespace {
+
+constexpr size_t max_addresses = 10'000;  // of all fields of one name together
 
 struct EnvelopeFields {
   std::optional<std::string_view> date, subject, in_reply_to, message_id;  // of repeated ones the last
@@ -22,7 +25,7 @@ EnvelopeFields collect(std::string_view header) {
   for (Field field; reader.next(field);) {
     auto is = [&](std::string_view name) { return base::iequals(field.name, name); };
     auto append = [&](std::vector<Address>& list) {
-      auto more = parse_address_list(field.value);
+      auto more = parse_address_list(field.value, max_addresses - std::min(max_addresses, list.size()));
       if (list.empty()) {
         list = std::move(more);
       } else {

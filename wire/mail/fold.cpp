@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 namespace wire::mail {
 namespace {
@@ -93,7 +94,7 @@ void fold_by_icu(std::string_view utf8, std::string& out) {
 class Characters {
  public:
   struct Form {
-    std::string_view text;            // never empty but for what is no character
+    std::string_view text;
     uint8_t lead_class, trail_class;  // canonical combining classes of its ends
   };
   Form of(UChar32 c) {
@@ -149,23 +150,54 @@ Characters& characters() {
   return *all;
 }
 
+// Each run of combining marks by its class, those of one class as they came (Unicode 3.11, D109). By a sort: with
+// insertion, as libraries do it, a hostile run of marks costs the square of its length.
+void put_marks_in_order(std::string& text, size_t from) {
+  struct Mark {
+    uint8_t combining_class;
+    std::string_view bytes;
+  };
+  const std::string before = text.substr(from);
+  text.resize(from);
+  std::vector<Mark> marks;
+  const auto flush = [&] {
+    std::stable_sort(marks.begin(), marks.end(),
+                     [](const Mark& a, const Mark& b) { return a.combining_class < b.combining_class; });
+    for (const Mark& m : marks) text += m.bytes;
+    marks.clear();
+  };
+  for (size_t at = 0; at < before.size();) {
+    const size_t begin = at;
+    UChar32 c = 0;
+    U8_NEXT(before.data(), at, before.size(), c);
+    const std::string_view bytes = std::string_view(before).substr(begin, at - begin);
+    const uint8_t combining_class = u_getCombiningClass(c);
+    if (combining_class == 0) flush();
+    if (combining_class == 0) {
+      text += bytes;
+    } else {
+      marks.push_back({combining_class, bytes});
+    }
+  }
+  flush();
+}
+
 // A run of characters beyond ASCII.
 void fold_run(std::string_view run, std::string& out) {
   const size_t begin = out.size();
   Characters& table = characters();
   uint8_t before = 0;
+  bool ordered = true;
   for (size_t at = 0; at < run.size();) {
     UChar32 c = 0;
     U8_NEXT(run.data(), at, run.size(), c);
-    const Characters::Form form = c >= 0 ? table.of(c) : Characters::Form{};
-    // Marks that stand in another order than the canonical one change places (Unicode 3.11, D109): ICU knows how.
-    if (form.text.empty() || (form.lead_class != 0 && form.lead_class < before)) {
-      out.resize(begin);
-      return fold_by_icu(run, out);
-    }
+    if (c < 0) c = 0xFFFD;  // bytes that are no character
+    const Characters::Form form = table.of(c);
+    ordered = ordered && (form.lead_class == 0 || form.lead_class >= before);
     out += form.text;
     before = form.trail_class;
   }
+  if (!ordered) put_marks_in_order(out, begin);
 }
 
 bool beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }

@@ -132,6 +132,7 @@ std::optional<std::string> folded_header_lines(std::string_view header) {
 }
 
 bool line_field_contains(std::string_view lines, std::string_view name, std::string_view needle) {
+  if (name.find(':') != std::string_view::npos) return false;  // no field has it, and a line may have one further on
   while (!lines.empty()) {
     const std::string_view line = lines.substr(0, lines.find('\n'));
     lines.remove_prefix(std::min(line.size() + 1, lines.size()));

@@ -152,6 +152,15 @@ TEST(BodyText, is_kept_where_the_message_is_much_more_than_its_text) {
   EXPECT_EQ(marks_of(with_attachment(40'000, 200'000)), has_body_text);
 }
 
+TEST(Entries, of_an_envelope_that_no_blob_can_hold_are_not_made) {
+  std::string header;
+  for (int i = 0; i < 6; ++i)
+    header += "To: " + std::string(1'000'000, 't') + "@x\r\nCc: " + std::string(1'000'000, 'c') + "@x\r\n";
+  storage::DerivedGroup group(column_count);
+  Maker().add(group, {}, wire::mail::scan(std::string_view(header + "\r\n")), true);
+  EXPECT_TRUE(group.empty());
+}
+
 TEST(HeaderText, is_kept_but_of_headers_that_cannot_be_written_as_lines) {
   EXPECT_TRUE(wire::mail::folded_header_lines("Subject: x\r\nX-Empty:\r\nno colon\r\n: nameless\r\n\r\n"));
   EXPECT_EQ(wire::mail::folded_header_lines("Subject: a\r\n b\r\nTo:x\r\n\r\n"), "SUBJECT: A B\nTO: X\n");

@@ -166,6 +166,38 @@ TEST(SortKeysTest, are_what_rfc_5256_compares) {
   EXPECT_EQ(k.references, (std::vector<std::string>{"a@x", "b@x"}));
 }
 
+TEST(SortKeysTest, have_one_form_of_an_id) {
+  EXPECT_EQ(sort_keys("Message-ID: <\"01KF8JCEOCBS0045PS\"@xxx.yyy.com>\r\n\r\n").message_id,
+            "01KF8JCEOCBS0045PS@xxx.yyy.com");
+  EXPECT_EQ(sort_keys("Message-ID: <\"a>\\b\"@c>\r\n\r\n").message_id, "a>b@c");
+  EXPECT_EQ(sort_keys("Message-ID: <a\r\n b@c>\r\n\r\n").message_id, "ab@c");
+}
+
+TEST(SortKeysTest, of_many_references_keep_the_first_and_the_last) {
+  for (const int count : {256, 257, 300, 1000}) {
+    std::string header = "References:";
+    for (int i = 0; i < count; ++i) header += " <" + std::to_string(i) + "@x>";
+    const auto references = sort_keys(header + "\r\n\r\n").references;
+    ASSERT_EQ(references.size(), 256u);
+    EXPECT_EQ(references.front(), "0@x");
+    for (int k = 1; k < 256; ++k) {
+      ASSERT_EQ(references[static_cast<size_t>(k)], std::to_string(count - 256 + k) + "@x") << count;
+    }
+  }
+}
+
+TEST(SortKeysTest, cost_no_more_than_they_are_long) {
+  std::string blobs, marks;
+  for (int i = 0; i < 250'000; ++i) blobs += "[]";
+  for (int i = 0; i < 100'000; ++i) marks += "\u0301";
+  for (int i = 0; i < 100'000; ++i) marks += "\u0323";
+  std::string many;
+  for (int i = 0; i < 50; ++i) many += "From: a" + std::string(2 * 5000, ',') + "b,c,d,e,f\r\n";
+  for (const std::string& header : {"Subject: " + blobs + "\r\n\r\n", "Subject: " + marks + "\r\n\r\n", many}) {
+    EXPECT_EQ(read_keys(keys_blob(header), envelope_of(header)), sort_keys(header));
+  }
+}
+
 TEST(SortKeysTest, take_in_reply_to_where_there_are_no_references) {
   const SortKeys k = sort_keys(tests::messages()[5]);
   EXPECT_EQ(k.references, std::vector<std::string>{"q@z"});

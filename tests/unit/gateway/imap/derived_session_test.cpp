@@ -65,6 +65,8 @@ const std::vector<std::string>& commands() {
       "SEARCH CHARSET ISO-8859-1 BODY x",
       "SEARCH HEADER Message-ID \"<1@x>\"",
       "SEARCH HEADER Received \"\"",
+      "SEARCH HEADER \"Subject: re\" \"\"",
+      "SORT (SUBJECT REVERSE SUBJECT DATE SUBJECT) UTF-8 ALL",
       "SORT (DATE) UTF-8 ALL",
       "SORT (SUBJECT REVERSE SIZE) UTF-8 ALL",
       "UID SORT (FROM TO CC ARRIVAL) UTF-8 NOT BODY zzz",

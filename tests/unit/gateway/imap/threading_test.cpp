@@ -24,7 +24,10 @@ class Mailbox {
     messages.push_back(std::move(m));
     return *this;
   }
-  std::string references() const { return thread_by_references(messages, names); }
+  std::string references() const {
+    const std::atomic<bool> cancelled{false};
+    return thread_by_references(messages, names, cancelled);
+  }
   std::string subjects() const { return thread_by_subject(messages, names); }
 
   std::vector<ThreadMessage> messages;
@@ -166,6 +169,32 @@ TEST(ThreadReferences, may_be_as_deep_as_the_mailbox) {
     }
     EXPECT_EQ(numbers_in(box.references()).size(), count);
   }
+}
+
+TEST(ThreadReferences, to_much_that_is_not_there_cost_no_more_than_they_are) {
+  // A chain of half a million that nobody has, with a message at each 255th.
+  Mailbox chain;
+  constexpr uint32_t count = 2000;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::vector<std::string> ids;
+    for (uint32_t k = 0; k < 256; ++k) ids.push_back("r" + std::to_string(255 * i + k));
+    chain.add("", {ids.begin(), ids.end()});
+  }
+  EXPECT_EQ(numbers_in(chain.references()).size(), count);
+  // The ends of a long chain, again and again: each pair would be a walk over all of it.
+  Mailbox walks;
+  for (uint32_t i = 0; i < 10'000; ++i) walks.add("c" + std::to_string(i), {"c" + std::to_string(i - 1)});
+  std::vector<std::string_view> ends;
+  for (int k = 0; k < 128; ++k) ends.insert(ends.end(), {"c9999", "c4294967295"});
+  for (int i = 0; i < 3000; ++i) walks.add("", ends);
+  EXPECT_EQ(numbers_in(walks.references()).size(), 13'000u);
+}
+
+TEST(ThreadReferences, end_when_nobody_waits) {
+  Mailbox box;
+  box.add("a", {}).add("b", {"a"});
+  const std::atomic<bool> cancelled{true};
+  EXPECT_EQ(thread_by_references(box.messages, box.names, cancelled), "");
 }
 
 }  // namespace

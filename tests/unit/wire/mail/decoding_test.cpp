@@ -166,6 +166,26 @@ TEST(Folding, of_ascii_does_not_depend_on_where_it_stands) {
   }
 }
 
+TEST(Folding, of_a_long_run_of_marks_is_a_sort) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "\u0301";
+  for (int i = 0; i < 200'000; ++i) text += "\u0323";
+  const std::string folded = fold(text);
+  EXPECT_EQ(folded.size(), text.size());
+  EXPECT_TRUE(folded.starts_with("\u0323\u0323") && folded.ends_with("\u0301\u0301"));
+}
+
+TEST(Folding, of_bytes_that_are_no_character_goes_on) {
+  EXPECT_EQ(fold("a\xff\u00e9"), "A\ufffdE\u0301");
+  EXPECT_EQ(fold("\xc3"), "\ufffd");
+}
+
+TEST(CharsetTest, a_shift_is_no_plain_text_whatever_the_charset_is_called) {
+  EXPECT_EQ(to_utf8("\x1b$B$3$s\x1b(B", "csISO2022JP"), "\u3053\u3093");
+  EXPECT_EQ(to_utf8("a\x1b[31m", "us-ascii"), "a\x1b[31m");
+  EXPECT_EQ(to_utf8("a\x1b[31m", "utf-8"), "a\x1b[31m");
+}
+
 TEST(Folding, appends_and_leaves_what_is_there) {
   std::string out = "as it is ";
   fold_to(out, " x\r\ny");
