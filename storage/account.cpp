@@ -209,11 +209,11 @@ bool Account::dictionary_lost() const {
 }
 size_t Account::index_bytes() const { return impl_->bodies().bytes(); }
 uint64_t Account::tail() const { return impl_->tail(); }
-Result<void> Account::checkpoint() { return impl_->checkpoint(); }
+Result<void> Account::checkpoint() { return impl_->checkpoint(false); }
 Result<void> Account::close() {
   if (impl_->options().read_only) return {};
   if (Result<Lsn> r = sync(); !r) return r.error();
-  return checkpoint();
+  return impl_->checkpoint(true);
 }
 
 }  // namespace storage

@@ -29,7 +29,7 @@ Result<bool> Account::Impl::use_snapshot(const std::vector<SegmentName>& segment
   base.lsn = file->header().lsn;
   state_.restore(std::move(d.subscriptions), std::move(d.annotations), std::move(d.validities), d.next_key, d.epoch);
   for (auto& [key, slot] : d.slots) state_.restore(key, std::move(slot));
-  state_.set_loader([this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); });
+  state_.set_loader(mailbox_loader());
   bodies_->set_base(body_loader(d.finder));
   for (const DictionaryPlace& p : d.dictionaries) bodies_->dictionaries()->put(p);
   small_bodies_ = d.small_bodies;
@@ -91,6 +91,10 @@ Result<bool> Account::Impl::fits_log(SnapshotFile& file, const std::vector<Segme
   }
   base.tail = {static_cast<size_t>(tail - segments.begin()), h.tail_offset};
   return true;
+}
+
+AccountState::Loader Account::Impl::mailbox_loader() {
+  return [this](MailboxKey key, const AccountState::Slot& slot) { return load_mailbox(key, slot); };
 }
 
 std::shared_ptr<const MailboxState> Account::Impl::load_mailbox(MailboxKey key, const AccountState::Slot& slot) {
@@ -185,6 +189,7 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
   };
   Buffer hot, cold, place_bytes;
   std::vector<ColdPiece> pieces;
+  std::vector<std::pair<MailboxKey, ColdPiece>> to_pack;
   std::optional<BodyEncoder> encoder;
   if (format_ >= 2) encoder.emplace(place_bytes, *places);
   const OnName note = [&](const Sha256& name) {
@@ -225,7 +230,8 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
       Result<void> r = names_of(cold.bytes(static_cast<size_t>(p.offset), p.length), p.messages, note);
       if (!r) return r;
       p.offset += at + hot.size();
-      if (p.same) draft.moved.push_back(std::move(p));
+      if (p.same) draft.moved.push_back(p);
+      if ((!p.same || p.chunk->cold->in_memory()) && !draft.closing) to_pack.emplace_back(key, std::move(p));
     }
     if (Result<void> r = put_mailbox(hot.bytes(), cold.bytes(), slot.section); !r) return r;
   }
@@ -249,10 +255,13 @@ Result<void> Account::Impl::write_draft(SnapshotDraft& draft, const DraftLoader&
   if (Result<void> r = (*file)->write_at(SnapshotHeader::size, directory.bytes()); !r) return r;
   if (Result<void> r = (*file)->write_at(0, h.encode()); !r) return r;
   if (Result<void> r = (*file)->sync(); !r) return r;
-  if (draft.moved.empty()) return {};
+  if (draft.moved.empty() && to_pack.empty()) return {};
   Result<std::unique_ptr<File>> reading = env_.open(snapshot_temporary(), Env::Mode::read);
   if (!reading) return reading.error();
-  draft.file = std::move(*reading);
+  draft.file = cold_file(env_, directory_, std::move(*reading), draft.lsn, cold_health_);
+  for (const auto& [key, p] : to_pack) {
+    draft.packed[key][p.chunk.get()] = p.chunk->packed(key, {draft.file, p.offset, p.length, p.crc});
+  }
   return {};
 }
 

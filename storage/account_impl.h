@@ -68,7 +68,7 @@ class Account::Impl {
   std::optional<std::string> annotation(const std::string& name) const;
   Result<BodyReader> open_body(const Sha256& name);  // any thread
   std::string where(const BodyPlace& place) const;
-  Result<void> checkpoint();
+  Result<void> checkpoint(bool closing);
 
   // --- index.snap while the account goes on (checkpoint.h); owner thread but for write_draft
   Result<std::unique_ptr<SnapshotDraft>> draft_snapshot();
@@ -129,6 +129,8 @@ class Account::Impl {
   Result<bool> use_snapshot(const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<bool> fits_log(SnapshotFile& file, const std::vector<SegmentName>& segments, SnapshotBase& base);
   Result<std::vector<BodyPlace>> places_of(const SnapshotDraft& draft);
+  void release_what_it_has(const SnapshotDraft& draft);
+  AccountState::Loader mailbox_loader();
   std::shared_ptr<const MailboxState> load_mailbox(MailboxKey key, const AccountState::Slot& slot);
   // --- bodies of index.snap; any thread
   BodyIndex::Loader body_loader(const SectionRef& finder);

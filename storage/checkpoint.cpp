@@ -84,20 +84,35 @@ Result<void> Account::Impl::name_draft(SnapshotDraft& draft) {
   wire::base::fault_point("snapshot-rename");
   if (Result<void> r = env_.rename(snapshot_temporary(), snapshot_path()); !r) return r;
   for (const auto& [key, slot] : draft.directory.slots) state_.moved(key, slot.section);
-  cold_file_.reset();
   {
     std::lock_guard lock(snapshot_file_mutex_);
-    snapshot_file_ = draft.file;
+    snapshot_file_.reset();
+    if (draft.file) snapshot_file_ = draft.file->file;
   }
   const bool in_force = files_.names() == draft.directory.segments;
   if (in_force && !rewriting_) bodies_->rebase(body_loader(draft.directory.finder));
-  if (draft.file) {
-    std::shared_ptr<const ColdFile> cold = cold_file(env_, directory_, draft.file, draft.lsn, cold_health_);
-    for (const ColdPiece& p : draft.moved) p.store->moved({cold, p.offset, p.length, p.crc});
-    cold_file_ = cold;
-  }
+  for (const ColdPiece& p : draft.moved) p.chunk->cold->moved({draft.file, p.offset, p.length, p.crc});
+  cold_file_ = draft.file;
   if (in_force) snapshot_lsn_ = draft.lsn;
+  if (!draft.closing) release_what_it_has(draft);
   return {};
+}
+
+// What the new index.snap has need not be in memory. Mailboxes that nobody looks at are as they were before anybody
+// did; of the others, messages that came since are told apart from those of index.snap no more. Whoever holds a
+// snapshot keeps what it is made of.
+void Account::Impl::release_what_it_has(const SnapshotDraft& draft) {
+  state_.set_loader(mailbox_loader());  // a store that was just made has none
+  for (const auto& [key, slot] : draft.directory.slots) {
+    auto cached = snapshots_.find(key);
+    const bool shown = cached != snapshots_.end() && cached->second.snapshot.use_count() > 1;
+    if (!shown && state_.unload(key, slot.mailbox)) {
+      snapshots_.erase(key);
+    } else if (auto packed = draft.packed.find(key); packed != draft.packed.end()) {
+      state_.replace(key, packed->second);
+    }
+  }
+  rescued_.reset();
 }
 
 Result<void> Account::Impl::end_draft(const SnapshotDraft& draft) {
@@ -111,11 +126,12 @@ Result<void> Account::Impl::end_draft(const SnapshotDraft& draft) {
   return {};
 }
 
-Result<void> Account::Impl::checkpoint() {
+Result<void> Account::Impl::checkpoint(bool closing) {
   Result<std::unique_ptr<SnapshotDraft>> drafted = draft_snapshot();
   if (!drafted) return drafted.error();
   if (!*drafted) return {};
   SnapshotDraft& draft = **drafted;
+  draft.closing = closing;
   Result<void> r = write_draft(draft, [this](MailboxKey key) { return state_.mailbox(key); });
   if (r) r = name_draft(draft);
   if (r) r = env_.sync_directory(directory_);

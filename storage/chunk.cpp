@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "storage/mailbox.h"
+
 namespace storage {
 
 uint32_t MessageChunk::lower_bound(uint32_t u) const {
@@ -13,6 +15,36 @@ const std::vector<uint32_t>* MessageChunk::overflow_of(uint32_t i) const {
   if (!(flags[i] & overflow_bit) || !overflow) return nullptr;
   auto it = overflow->find(uid[i]);
   return it == overflow->end() ? nullptr : &it->second;
+}
+
+// At most 1,024 of each.
+uint32_t MessageChunk::counts() const {
+  return counts_.get([&] {
+    uint32_t unseen = 0, deleted = 0;
+    for (uint64_t f : flags) {
+      unseen += (f & wire::base::seen) == 0 ? 1 : 0;
+      deleted += (f & wire::base::deleted) != 0 ? 1 : 0;
+    }
+    return deleted << 16 | unseen;
+  });
+}
+
+bool MessageChunk::same_as(const MessageChunk& o) const {
+  if (this == &o) return true;
+  if (uid != o.uid || modseq != o.modseq || flags != o.flags) return false;
+  return overflow == o.overflow || (overflow && o.overflow && *overflow == *o.overflow);
+}
+
+std::shared_ptr<MessageChunk> MessageChunk::packed(MailboxKey mailbox, ColdStore::Place place) const {
+  UidSet uids;
+  add_uids(uids, uid);
+  auto c = std::make_shared<MessageChunk>();
+  c->uid.assign(uid.begin(), uid.end());
+  c->modseq.assign(modseq.begin(), modseq.end());
+  c->flags.assign(flags.begin(), flags.end());
+  c->overflow = overflow;
+  c->cold = std::make_shared<ColdStore>(std::move(place), mailbox, std::move(uids));
+  return c;
 }
 
 std::shared_ptr<MessageChunk> MessageChunk::copy(uint64_t new_token) const {
@@ -42,6 +74,7 @@ void MessageChunk::insert(uint32_t i, uint32_t u, uint64_t m, uint64_t f, Messag
   own_index();
   if (cold->full()) repack();
   uint32_t c = cold->add(std::move(info));
+  changed();
   uid.insert(uid.begin() + i, u);
   modseq.insert(modseq.begin() + i, m);
   flags.insert(flags.begin() + i, f);

@@ -220,6 +220,12 @@ void ColdStore::bodies(const std::vector<uint32_t>& indices, uint32_t n, std::ve
   }
 }
 
+bool ColdStore::in_memory() const {
+  if (packed_ || loaded_.load(std::memory_order_acquire) != nullptr) return true;
+  return std::any_of(blocks_.begin(), blocks_.end(),
+                     [](const std::atomic<Block*>& b) { return b.load(std::memory_order_relaxed) != nullptr; });
+}
+
 void ColdStore::moved(Place place) const {
   std::lock_guard lock(mutex_);
   if (place_) place_ = std::move(place);

@@ -66,6 +66,8 @@ class ColdStore {
   void bodies(const std::vector<uint32_t>& indices, uint32_t n, std::vector<Sha256>& out) const;
 
   void moved(Place place) const;  // the same bytes are at another place now
+  // Whether something of it is in memory that index.snap could give again, once it is written.
+  bool in_memory() const;
 
   static constexpr uint32_t block_size = 16, block_count = 256;
 

@@ -81,6 +81,39 @@ MessageColumns MailboxSnapshot::columns(uint32_t begin, uint32_t end) const {
   return {{chunk.uid.data() + at, n}, {chunk.modseq.data() + at, n}, {chunk.flags.data() + at, n}};
 }
 
+uint32_t MailboxSnapshot::unseen() const {
+  uint32_t n = 0;
+  for (const auto& c : chunks_) n += c->unseen();
+  return n;
+}
+
+uint32_t MailboxSnapshot::deleted() const {
+  uint32_t n = 0;
+  for (const auto& c : chunks_) n += c->deleted();
+  return n;
+}
+
+std::optional<uint32_t> MailboxSnapshot::first_unseen() const {
+  for (size_t k = 0; k < chunks_.size(); ++k) {
+    if (chunks_[k]->unseen() == 0) continue;
+    const std::vector<uint64_t>& flags = chunks_[k]->flags;
+    const auto at = std::find_if(flags.begin(), flags.end(), [](uint64_t f) { return (f & wire::base::seen) == 0; });
+    return first_index_[k] + static_cast<uint32_t>(at - flags.begin());
+  }
+  return {};
+}
+
+bool MailboxSnapshot::same_as(const MailboxSnapshot& o) const {
+  if (size_ != o.size_ || chunks_.size() != o.chunks_.size() || info_ != o.info_ || *keywords_ != *o.keywords_) {
+    return false;
+  }
+  // Pointers first: where something changed, it most likely shows there.
+  for (size_t k = chunks_.size(); k-- > 0;) {
+    if (!chunks_[k]->same_as(*o.chunks_[k])) return false;
+  }
+  return true;
+}
+
 uint32_t MailboxSnapshot::lower_bound(Uid uid) const {
   auto it = std::lower_bound(chunks_.begin(), chunks_.end(), uid.value,
                              [](const auto& c, uint32_t u) { return c->uid.back() < u; });
@@ -143,7 +176,8 @@ SnapshotDiff SnapshotDiff::between(const MailboxSnapshot& from, const MailboxSna
   uint32_t i = 0, k = 0;        // positions in them
   uint32_t at_a = 0, at_b = 0;  // indexes in the snapshots
   while (a < from.chunks_.size() || b < to.chunks_.size()) {
-    if (i == 0 && k == 0 && a < from.chunks_.size() && b < to.chunks_.size() && from.chunks_[a] == to.chunks_[b]) {
+    if (i == 0 && k == 0 && a < from.chunks_.size() && b < to.chunks_.size() &&
+        from.chunks_[a]->same_as(*to.chunks_[b])) {
       at_a += from.chunks_[a++]->size();
       at_b += to.chunks_[b++]->size();
       continue;

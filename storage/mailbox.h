@@ -41,6 +41,14 @@ class MailboxSnapshot {
   // The messages from `begin` on, at least one, at most to `end`: commands on many messages go by these pieces.
   MessageColumns columns(uint32_t begin, uint32_t end) const;
 
+  // Worked out once for each piece of messages that does not change.
+  uint32_t unseen() const;
+  uint32_t deleted() const;
+  std::optional<uint32_t> first_unseen() const;
+
+  // Whether this is the same mailbox in the same state, however its messages lie in memory.
+  bool same_as(const MailboxSnapshot& other) const;
+
   // Index of the first message with a UID >= `uid`; size() if none.
   uint32_t lower_bound(Uid uid) const;
   std::optional<uint32_t> find(Uid uid) const;

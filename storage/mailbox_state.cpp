@@ -154,6 +154,14 @@ MailboxState::Bits MailboxState::bits_adding(uint64_t token, const Flags& flags)
   return bits(flags);
 }
 
+std::shared_ptr<MailboxState> MailboxState::with(const Replacements& chunks) const {
+  auto made = std::make_shared<MailboxState>(*this);
+  for (auto& c : made->chunks_) {
+    if (auto it = chunks.find(c.get()); it != chunks.end()) c = it->second;
+  }
+  return made;
+}
+
 MailboxState::Touched MailboxState::would_change(const UidSet& uids, const FlagChange& change, bool always) const {
   Touched t;
   Bits by = bits(change.flags);
@@ -213,6 +221,7 @@ void MailboxState::collect_bodies(std::vector<Sha256>& out) const {
 
 MessageChunk& MailboxState::writable(uint64_t token, size_t chunk) {
   if (chunks_[chunk]->token != token) chunks_[chunk] = chunks_[chunk]->copy(token);
+  chunks_[chunk]->changed();
   return *chunks_[chunk];
 }
 

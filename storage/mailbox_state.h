@@ -51,6 +51,9 @@ class MailboxState {
   const std::optional<SyncCursor>& cursor() const { return cursor_; }
   uint32_t size() const { return size_; }
   MailboxSnapshotPtr snapshot() const;
+  // The same with other chunks in the place of some: of the same messages, which lie elsewhere.
+  using Replacements = std::unordered_map<const MessageChunk*, std::shared_ptr<MessageChunk>>;
+  std::shared_ptr<MailboxState> with(const Replacements& chunks) const;
 
   struct Place {
     size_t chunk;

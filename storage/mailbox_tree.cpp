@@ -21,6 +21,14 @@ const MailboxInfo* MailboxTree::find(std::string_view name) const {
   return it == mailboxes.end() ? nullptr : &*it;
 }
 
+bool MailboxTree::any_below(std::string_view prefix) const {
+  for (auto it = names.from(prefix); it != names.end() && it->name.starts_with(prefix); ++it) {
+    const MailboxInfo* info = mailboxes.find(it->key);
+    if (info != nullptr && (info->attributes & non_existent) == 0) return true;
+  }
+  return false;
+}
+
 bool MailboxTree::subscribed(std::string_view name) const { return subscriptions.contains(AccountState::normal(name)); }
 
 }  // namespace storage

@@ -114,6 +114,8 @@ struct MailboxTree {
 
   const MailboxInfo* find(std::string_view name) const;  // INBOX in any case
   bool subscribed(std::string_view name) const;
+  // Whether there is a mailbox whose name begins with `prefix`, looked for by names; not where they are empty.
+  bool any_below(std::string_view prefix) const;
 };
 using MailboxTreePtr = std::shared_ptr<const MailboxTree>;
 

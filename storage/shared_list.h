@@ -28,7 +28,7 @@ class SharedList {
     using pointer = const T*;
     using reference = const T&;
     iterator() = default;
-    iterator(const Parts* parts, size_t part) : parts_(parts), part_(part) {}
+    iterator(const Parts* parts, size_t part, size_t at = 0) : parts_(parts), part_(part), at_(at) {}
     reference operator*() const { return (*(*parts_)[part_])[at_]; }
     pointer operator->() const { return &**this; }
     iterator& operator++() {
@@ -67,6 +67,14 @@ class SharedList {
     if (p == parts_.size()) return nullptr;
     const auto at = place_in(*parts_[p], key);
     return at == parts_[p]->end() || key < Of::key(*at) ? nullptr : &*at;
+  }
+
+  // The first that is not below `key`; end(): none is.
+  template <class Key>
+  iterator from(const Key& key) const {
+    const size_t p = part_of(key);
+    if (p == parts_.size()) return end();
+    return iterator(&parts_, p, static_cast<size_t>(place_in(*parts_[p], key) - parts_[p]->begin()));
   }
 
   void push_back(T element) {

@@ -156,7 +156,8 @@ void put_cold(Buffer& out, const MessageChunk& c) {
   out.put_bytes(blocks.bytes());
 }
 
-void put_packed(Buffer& out, Buffer& cold, const MessageChunk& c, std::vector<ColdPiece>& pieces) {
+void put_packed(Buffer& out, Buffer& cold, const std::shared_ptr<MessageChunk>& chunk, std::vector<ColdPiece>& pieces) {
+  const MessageChunk& c = *chunk;
   const uint32_t n = c.size();
   out.put_varint(n);
   UidSet uids;
@@ -166,7 +167,7 @@ void put_packed(Buffer& out, Buffer& cold, const MessageChunk& c, std::vector<Co
   put_palette(out, c.flags);
   put_overflow(out, c);
   ColdPiece piece;
-  piece.store = c.cold;
+  piece.chunk = chunk;
   piece.messages = n;
   piece.offset = cold.size();
   if (std::shared_ptr<const Buffer> same = c.cold_index.empty() ? c.cold->packed_bytes() : nullptr) {
@@ -214,9 +215,10 @@ std::shared_ptr<MessageChunk> get_plain_chunk(Reader& in, const std::shared_ptr<
   return c;
 }
 
-void put_chunk(Buffer& hot, Buffer& cold, const MessageChunk& chunk, uint32_t format, std::vector<ColdPiece>& pieces) {
+void put_chunk(Buffer& hot, Buffer& cold, const std::shared_ptr<MessageChunk>& chunk, uint32_t format,
+               std::vector<ColdPiece>& pieces) {
   if (format == 1) {
-    put_plain(hot, chunk);
+    put_plain(hot, *chunk);
   } else {
     put_packed(hot, cold, chunk, pieces);
   }

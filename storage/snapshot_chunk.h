@@ -13,14 +13,15 @@ namespace storage {
 
 // A chunk's cold part as it was written: `offset` bytes into the mailbox's cold bytes.
 struct ColdPiece {
-  std::shared_ptr<const ColdStore> store;
+  std::shared_ptr<const MessageChunk> chunk;
   uint64_t offset = 0;
   uint32_t messages = 0, length = 0, crc = 0;
   bool same = false;  // as it was in the file before: it may be read from the new one
 };
 
 // Format 1: all goes to `hot`.
-void put_chunk(Buffer& hot, Buffer& cold, const MessageChunk& chunk, uint32_t format, std::vector<ColdPiece>& pieces);
+void put_chunk(Buffer& hot, Buffer& cold, const std::shared_ptr<MessageChunk>& chunk, uint32_t format,
+               std::vector<ColdPiece>& pieces);
 
 // Format 1; `in` reads `section`, of which the chunk keeps a share.
 std::shared_ptr<MessageChunk> get_plain_chunk(Reader& in, const std::shared_ptr<const Buffer>& section);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "storage/snapshot_file.h"
@@ -14,9 +15,12 @@ struct SnapshotDraft {
   SnapshotHeader header;
   SnapshotDirectory directory;
   std::vector<BodyPlace> condemned;  // by a pass that is under way
+  bool closing = false;              // the account ends with it: nothing has to become smaller in memory
   // Written: what is in memory only as a place in the old file, and where it is now.
   std::vector<ColdPiece> moved;
-  std::shared_ptr<const File> file;
+  // What is in memory as a whole, made anew with only a place in the new file.
+  std::map<MailboxKey, MailboxState::Replacements> packed;
+  std::shared_ptr<const ColdFile> file;
 };
 
 // A mailbox whose section in the old file cannot be read; null: then there is no new file either.

@@ -204,7 +204,7 @@ void MailboxSection::encode(Buffer& hot, Buffer& cold, const MailboxState& m, ui
   }
   record::encode_set(hot, t.expunged);
   hot.put_varint(m.chunks_.size());
-  for (const auto& c : m.chunks_) put_chunk(hot, cold, *c, format, pieces);
+  for (const auto& c : m.chunks_) put_chunk(hot, cold, c, format, pieces);
 }
 
 Result<std::shared_ptr<const MailboxState>> MailboxSection::decode(std::shared_ptr<const Buffer> hot, MailboxKey key,

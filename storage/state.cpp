@@ -60,6 +60,24 @@ void AccountState::restore(MailboxKey key, Slot slot) {
   slots_[key] = std::move(slot);
 }
 
+bool AccountState::unload(MailboxKey key, const std::shared_ptr<const MailboxState>& written) {
+  auto it = slots_.find(key);
+  if (it == slots_.end() || !it->second.mailbox) return false;
+  Slot& s = it->second;
+  if (written ? s.mailbox != written : s.token != 0) return false;
+  s.info = s.mailbox->info();
+  s.cursor = s.mailbox->cursor();
+  s.mailbox = nullptr;
+  s.token = 0;
+  return true;
+}
+
+void AccountState::replace(MailboxKey key, const MailboxState::Replacements& chunks) {
+  auto it = slots_.find(key);
+  if (it == slots_.end() || !it->second.mailbox) return;
+  it->second.mailbox = it->second.mailbox->with(chunks);
+}
+
 std::shared_ptr<const MailboxState> AccountState::mailbox(MailboxKey key) const {
   if (auto it = slots_.find(key); it != slots_.end()) {
     Slot& s = it->second;

@@ -83,6 +83,9 @@ class AccountState {
   void moved(MailboxKey key, SectionRef section) {
     if (auto it = slots_.find(key); it != slots_.end()) it->second.section = section;
   }
+  // Back to what index.snap says, if that is `written` (null: it was only read since): the next look reads it again.
+  bool unload(MailboxKey key, const std::shared_ptr<const MailboxState>& written);
+  void replace(MailboxKey key, const MailboxState::Replacements& chunks);
   void raise_epoch(Epoch e) { epoch_ = std::max(epoch_, e); }
 
   static bool same_name(std::string_view a, std::string_view b);  // INBOX in any case is one name

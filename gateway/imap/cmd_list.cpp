@@ -25,7 +25,8 @@ awaitable<Reply> cmd_list(Session& s, wire::imap::CommandLine& line) {
   if (unsupported_items(args->return_status)) co_return Reply::bad("Unknown STATUS item");
   auto tree = co_await s.account().tree();
   if (!tree) co_return reply_to(tree.error(), s.asker());
-  if (auto ok = affordable(**tree, args->reference, args->patterns); !ok) co_return reply_to(ok.error(), s.asker());
+  const auto ok = affordable(**tree, args->reference, args->patterns, only_subscribed(*args));
+  if (!ok) co_return reply_to(ok.error(), s.asker());
   auto answer = list(**tree, s.account().separator(), *args);
   s.about(args->reference + (args->patterns.empty() ? std::string() : args->patterns.front()), answer.size());
   const bool with_status = args->return_status.bits != 0;

@@ -10,7 +10,9 @@ awaitable<Reply> cmd_lsub(Session& s, wire::imap::CommandLine& line) {
   auto tree = co_await s.account().tree();
   if (!tree) co_return reply_to(tree.error(), s.asker());
   const std::vector<std::string> patterns(1, args->pattern);
-  if (auto ok = affordable(**tree, args->reference, patterns); !ok) co_return reply_to(ok.error(), s.asker());
+  const bool parents = args->pattern.ends_with('%');
+  const auto ok = affordable(**tree, args->reference, patterns, !parents);
+  if (!ok) co_return reply_to(ok.error(), s.asker());
   auto answer = lsub(**tree, s.account().separator(), *args);
   s.about(args->reference + args->pattern, answer.size());
   for (const auto& data : answer) {

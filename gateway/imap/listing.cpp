@@ -22,7 +22,20 @@ struct Node {
 
 class Names {
  public:
-  Names(const MailboxTree& tree, char separator) : separator_(separator) {
+  // All there are; or, where nothing else can be asked for, the subscribed ones alone: clients ask for these at every
+  // start, and an account may have thousands.
+  Names(const MailboxTree& tree, char separator, bool subscribed_only) : separator_(separator) {
+    if (subscribed_only && !tree.names.empty()) {
+      tree_ = &tree;
+      for (const std::string& name : tree.subscriptions) {
+        const MailboxInfo* box = tree.find(name);
+        nodes_.push_back({box ? std::string_view(box->name) : std::string_view(name), box, true});
+      }
+      // As below: in the order in which they were made, then those that are not there.
+      std::stable_sort(nodes_.begin(), nodes_.end(),
+                       [](const Node& a, const Node& b) { return a.info && (!b.info || a.info->key < b.info->key); });
+      return;
+    }
     for (const MailboxInfo& box : tree.mailboxes) {
       nodes_.push_back({box.name, &box, tree.subscribed(box.name)});
       if (!(box.attributes & storage::non_existent)) existing_.push_back(box.name);
@@ -56,7 +69,10 @@ class Names {
   }
 
   const std::vector<Node>& nodes() const { return nodes_; }
-  bool has_child(std::string_view name) const { return has_below(existing_, name); }
+  bool has_child(std::string_view name) const {
+    if (tree_ == nullptr) return has_below(existing_, name);
+    return separator_ != '\0' && tree_->any_below(std::string(name) + separator_);
+  }
   bool has_subscribed_child(std::string_view name) const { return has_below(subscribed_, name); }
   bool has_special_child(std::string_view name) const { return has_below(special_, name); }
   char separator() const { return separator_; }
@@ -74,16 +90,21 @@ class Names {
   }
 
   const char separator_;
+  const MailboxTree* tree_ = nullptr;  // of subscribed ones alone: has the children
   std::vector<Node> nodes_;
   std::set<std::string_view> known_;
   std::vector<std::string_view> existing_, special_, subscribed_;  // sorted
 };
 
-bool matches_any(std::string_view reference, const std::vector<std::string>& patterns, std::string_view name,
-                 char separator) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return wire::imap::list_match(wire::imap::list_pattern(reference, pattern), name, separator);
-  });
+std::vector<std::string> whole_patterns(std::string_view reference, const std::vector<std::string>& patterns) {
+  std::vector<std::string> whole;
+  for (const std::string& pattern : patterns) whole.push_back(wire::imap::list_pattern(reference, pattern));
+  return whole;
+}
+
+bool matches_any(const std::vector<std::string>& whole, std::string_view name, char separator) {
+  return std::any_of(whole.begin(), whole.end(),
+                     [&](const std::string& pattern) { return wire::imap::list_match(pattern, name, separator); });
 }
 
 bool wants_parents(const std::vector<std::string>& patterns) {
@@ -123,13 +144,19 @@ constexpr uint64_t max_steps = 50'000'000;
 
 }  // namespace
 
+bool only_subscribed(const wire::imap::cmd::List& query) {
+  return query.select_subscribed && !query.select_recursive_match;
+}
+
 storage::Result<void> affordable(const MailboxTree& tree, std::string_view reference,
-                                 const std::vector<std::string>& patterns) {
+                                 const std::vector<std::string>& patterns, bool subscribed_only) {
   uint64_t names = 0, pattern_bytes = 0;
-  for (const MailboxInfo& box : tree.mailboxes) {
-    // A name of many levels stands for its parents too.
-    const auto levels = std::count(box.name.begin(), box.name.end(), box.separator) + 1;
-    names += box.name.size() * static_cast<uint64_t>(levels);
+  if (!subscribed_only || tree.names.empty()) {
+    for (const MailboxInfo& box : tree.mailboxes) {
+      // A name of many levels stands for its parents too.
+      const auto levels = std::count(box.name.begin(), box.name.end(), box.separator) + 1;
+      names += box.name.size() * static_cast<uint64_t>(levels);
+    }
   }
   for (const std::string& name : tree.subscriptions) names += name.size();
   for (const std::string& pattern : patterns) {
@@ -143,16 +170,17 @@ storage::Result<void> affordable(const MailboxTree& tree, std::string_view refer
 
 std::vector<ListData> list(const MailboxTree& tree, char separator, const wire::imap::cmd::List& query) {
   if (!query.extended && query.patterns.size() == 1 && query.patterns[0].empty()) return {root(separator)};
-  Names names(tree, separator);
+  Names names(tree, separator, only_subscribed(query));
   const bool selective = query.select_subscribed || query.select_special_use;
   const bool parents = wants_parents(query.patterns);
   if (parents && (!selective || query.select_recursive_match)) {
     names.add_parents(false);
     if (query.select_subscribed) names.add_parents(true);
   }
+  const std::vector<std::string> whole = whole_patterns(query.reference, query.patterns);
   std::vector<ListData> out;
   for (const Node& node : names.nodes()) {
-    if (!matches_any(query.reference, query.patterns, node.name, separator)) continue;
+    if (!matches_any(whole, node.name, separator)) continue;
     const bool special = node.info && !node.info->special_use.empty();
     bool chosen = true;
     if (query.select_subscribed) chosen = node.subscribed;
@@ -180,15 +208,15 @@ std::vector<ListData> lsub(const MailboxTree& tree, char separator, const wire::
     only.lsub = true;
     return {only};
   }
-  Names names(tree, separator);
-  const std::vector<std::string> patterns{query.pattern};
+  const std::vector<std::string> patterns{query.pattern}, whole = whole_patterns(query.reference, patterns);
+  Names names(tree, separator, !wants_parents(patterns));
   if (wants_parents(patterns)) names.add_parents(true);
   std::vector<ListData> out;
   for (const Node& node : names.nodes()) {
     // RFC 3501 6.3.9: with "%", a name that is not subscribed but has subscribed names below is shown \Noselect.
     const bool parent = wants_parents(patterns) && !node.subscribed && names.has_subscribed_child(node.name);
     if (!node.subscribed && !parent) continue;
-    if (!matches_any(query.reference, patterns, node.name, separator)) continue;
+    if (!matches_any(whole, node.name, separator)) continue;
     ListData data;
     data.lsub = true;
     data.separator = node.info ? node.info->separator : separator;

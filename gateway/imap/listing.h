@@ -12,8 +12,10 @@ namespace gateway::imap {
 
 // Matching costs |patterns| * |names| steps at worst, on the account's core: Errc::limit above what a tenth of a second
 // holds. No client's patterns come near it (design 5, bulkheads).
+// `subscribed_only`: no other names are looked at.
 storage::Result<void> affordable(const storage::MailboxTree& tree, std::string_view reference,
-                                 const std::vector<std::string>& patterns);
+                                 const std::vector<std::string>& patterns, bool subscribed_only = false);
+bool only_subscribed(const wire::imap::cmd::List& query);
 
 // Names in the order of the tree; names that exist only as parents or subscriptions come after, sorted.
 // Mailboxes of the answer that a STATUS can be asked of carry neither \Noselect nor \NonExistent.

@@ -22,17 +22,6 @@ void write_numbers(const storage::MailboxInfo& info, std::string& out) {
   code("HIGHESTMODSEQ", info.highest_modseq.value, "Highest");
 }
 
-uint32_t first_unseen(const MailboxSnapshot& snapshot) {
-  for (uint32_t i = 0; i < snapshot.size();) {
-    const storage::MessageColumns piece = snapshot.columns(i, snapshot.size());
-    for (uint32_t k = 0; k < piece.size(); ++k) {
-      if (!(piece.flags[k] & wire::base::seen)) return i + k + 1;
-    }
-    i += piece.size();
-  }
-  return 0;
-}
-
 void write_state(Session& s) {
   Selected& chosen = *s.selected();
   const MailboxSnapshot& snapshot = *chosen.view.shown();
@@ -40,8 +29,8 @@ void write_state(Session& s) {
   chosen.view.write_flag_lists(snapshot, chosen.writable, out);
   out += "* " + std::to_string(snapshot.size()) + " EXISTS\r\n* " + std::to_string(chosen.view.recent_count()) +
          " RECENT\r\n";
-  if (const uint32_t n = first_unseen(snapshot)) {
-    out += "* OK [UNSEEN " + std::to_string(n) + "] First unseen\r\n";
+  if (const std::optional<uint32_t> i = snapshot.first_unseen()) {
+    out += "* OK [UNSEEN " + std::to_string(*i + 1) + "] First unseen\r\n";
   }
   write_numbers(snapshot.info(), out);
 }

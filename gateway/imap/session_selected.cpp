@@ -47,6 +47,7 @@ awaitable<std::optional<std::string>> Session::idle_until_line() {
 }
 
 void Session::on_changed() {
+  if (parked_ && selected_ && !selected_->box->gone()) selected_->view.rest_on(selected_->box->current());
   if (idling_ && parked_) start_push();
 }
 

@@ -41,6 +41,11 @@ class View {
   uint32_t recent_count() const;
   const UidSet& recent_uids() const { return recent_; }
 
+  // Holds `newest` in the place of what it holds, if a client cannot tell one from the other.
+  void rest_on(const MailboxSnapshotPtr& newest) {
+    if (newest != shown_ && newest->same_as(*shown_)) shown_ = newest;
+  }
+
   // A message of the client's numbering as it is now: in `newest` if it is still there, else as it was shown.
   struct Now {
     const MailboxSnapshot* in;

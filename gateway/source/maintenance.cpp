@@ -175,6 +175,9 @@ awaitable<Result<void>> Copy::write_checkpoint() {
   auto done = co_await wire::net::run_on_pool(pool_, write);
   if (!done || closing_) co_return done;
   if (done = d->name(); !done) co_return done;
+  // The same mailboxes, of which less is in memory now: nobody is to hold the others any longer.
+  note_applied(store_->appended());
+  publish_durable();
   auto settle = [d] { return d->settle(); };
   done = co_await wire::net::run_on_pool(pool_, settle);
   checkpoint_after_ =

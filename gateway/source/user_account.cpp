@@ -174,14 +174,8 @@ MailboxStatus status_from(const Mailbox& box, bool with_size) {
   out.highest_modseq = info.highest_modseq;
   out.mailbox_id = info.mailbox_id;
   out.recent = now->size() - now->lower_bound(info.first_recent);
-  for (uint32_t i = 0; i < now->size();) {
-    const storage::MessageColumns piece = now->columns(i, now->size());
-    for (uint64_t flags : piece.flags) {
-      if ((flags & wire::base::seen) == 0) ++out.unseen;
-      if ((flags & wire::base::deleted) != 0) ++out.deleted;
-    }
-    i += piece.size();
-  }
+  out.unseen = now->unseen();
+  out.deleted = now->deleted();
   for (uint32_t i = 0; with_size && i < now->size(); ++i) out.size += now->message(i).size;
   return out;
 }

@@ -144,6 +144,42 @@ TEST(LsubTest, percent_shows_parents_of_subscriptions) {
             "* LSUB (\\Noselect) \"/\" a\r\n* LSUB () \"/\" sent\r\n* LSUB (\\Noselect) \"/\" gone\r\n");
 }
 
+// A tree as a store makes it: mailboxes are found by name.
+MailboxTree by_name(MailboxTree t) {
+  std::vector<MailboxTree::Named> names;
+  storage::MailboxList keyed;
+  uint64_t key = 0;
+  for (MailboxInfo info : t.mailboxes) {
+    info.key = wire::base::MailboxKey(++key);
+    names.push_back({info.name, info.key});
+    keyed.push_back(info);
+  }
+  std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  t.mailboxes = keyed;
+  t.names = decltype(t.names)(std::move(names));
+  return t;
+}
+
+TEST(ListingTest, looks_at_subscribed_ones_alone_and_says_the_same) {
+  MailboxTree plain = tree();
+  plain.mailboxes.push_back(box("x/y/lost", storage::non_existent));
+  plain.mailboxes.push_back(box("INBOX/under"));
+  plain.subscriptions = {"INBOX", "a", "a/b", "a/b/c", "flat", "gone/deep", "sent", "x/y", "zz"};
+  const MailboxTree indexed = by_name(plain);
+  for (const char* pattern : {"*", "%", "a/%", "a/b*", "inbox", "x/*"}) {
+    for (bool special : {false, true}) {
+      for (bool recursive : {false, true}) {
+        List q = query({pattern});
+        q.extended = q.select_subscribed = true;
+        q.select_special_use = special;
+        q.select_recursive_match = recursive;
+        EXPECT_EQ(text(list(indexed, '/', q)), text(list(plain, '/', q))) << pattern;
+      }
+    }
+    EXPECT_EQ(text(lsub(indexed, '/', Lsub{"", pattern})), text(lsub(plain, '/', Lsub{"", pattern}))) << pattern;
+  }
+}
+
 TEST(affordable, refuses_patterns_that_would_hold_a_core_and_nothing_that_clients_send) {
   storage::MailboxTree tree;
   for (int i = 0; i < 5000; ++i) {
@@ -158,6 +194,9 @@ TEST(affordable, refuses_patterns_that_would_hold_a_core_and_nothing_that_client
   const auto refused = affordable(tree, "", std::vector<std::string>(60, hostile));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, storage::Errc::limit);
+  // Where no name is subscribed, none is looked at; but for a tree that is not made by names.
+  EXPECT_FALSE(affordable(tree, "", std::vector<std::string>(60, hostile), true));
+  EXPECT_TRUE(affordable(by_name(tree), "", std::vector<std::string>(60, hostile), true));
 }
 
 }  // namespace

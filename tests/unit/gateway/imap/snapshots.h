@@ -72,6 +72,7 @@ class Box {
     take(account_->commit(std::move(batch)));
     return take(account_->open_body(*message.info.body));
   }
+  void checkpoint() { take(account_->checkpoint()); }
   void expunge(uint32_t uid) { expunge(storage::UidSet(storage::Uid(uid))); }
 
  private:

@@ -35,6 +35,22 @@ TEST(ViewTest, says_nothing_when_nothing_changed) {
   EXPECT_EQ(step.out, "");
 }
 
+TEST(ViewTest, rests_on_another_of_the_same_and_on_nothing_else) {
+  Box box(3);
+  View view(box.now(), nobody);
+  std::weak_ptr<const storage::MailboxSnapshot> first = view.shown();
+  box.checkpoint();
+  const MailboxSnapshotPtr same = box.now();
+  ASSERT_NE(same, view.shown());
+  view.rest_on(same);
+  EXPECT_EQ(view.shown(), same);
+  EXPECT_TRUE(first.expired());
+  box.add_flags(2, wire::base::seen);
+  view.rest_on(box.now());
+  EXPECT_EQ(view.shown(), same);
+  EXPECT_EQ(advance(view, box, plain).out, "* 2 FETCH (FLAGS (\\Seen))\r\n");
+}
+
 TEST(ViewTest, expunges_from_the_end_so_that_numbers_hold) {
   Box box(5);
   View view(box.now(), nobody);

@@ -93,6 +93,26 @@ TEST_F(CopyRewrite, gives_space_back_once_and_not_while_pinned) {
   }
 }
 
+// A new index.snap changes what mailboxes are made of; those who have one open get it, and need not say anything.
+TEST_F(CopyRewrite, who_has_a_mailbox_open_holds_nothing_that_an_index_snap_has) {
+  const storage::MailboxKey key = key_;
+  run([key](Copy& copy) -> awaitable<void> {
+    auto opened = co_await copy.open(key);
+    EXPECT_TRUE(opened);
+    const MailboxPtr box = *opened;
+    std::weak_ptr<const storage::MailboxSnapshot> before = box->current();
+    const std::string size = std::to_string(box->current()->size());
+    auto written = co_await copy.checkpoint();
+    EXPECT_TRUE(written);
+    EXPECT_FALSE(copy.checkpoint_owed());
+    EXPECT_TRUE(before.expired());
+    EXPECT_EQ(std::to_string(box->current()->size()), size);
+    EXPECT_EQ(box->current(), copy.store().snapshot(key));
+    auto closed = co_await copy.close();
+    EXPECT_TRUE(closed);
+  });
+}
+
 TEST_F(CopyRewrite, leaves_an_index_snap_behind_for_who_dies_next) {
   run([](Copy& copy) -> awaitable<void> {
     auto done = co_await copy.rewrite(100);
