@@ -106,6 +106,13 @@ int main(int argc, char** argv) {
     select = std::min(select, now() - start);
     if (s->size() != messages) return 1;
     if (round < 2) continue;
+    double counted[2] = {};  // as STATUS does
+    for (double& spent : counted) {
+      start = cpu();
+      if (s->unseen() != messages || s->deleted() != 0) return 1;
+      spent = cpu() - start;
+    }
+    std::printf("\"count_unseen_ms\":%.3f,\"count_unseen_again_ms\":%.4f,", counted[0] * 1e3, counted[1] * 1e3);
     const double selected = anonymous();
     BodyReader reader = need(account->open_body(*s->message(messages / 2).body));
     need(reader.read_all(1 << 20));
