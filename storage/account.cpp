@@ -207,6 +207,7 @@ bool Account::dictionary_lost() const {
   const std::vector<DictionaryPlace> all = dictionaries.all();
   return std::any_of(all.begin(), all.end(), [&](const DictionaryPlace& p) { return !dictionaries.get(p.id); });
 }
+void Account::rest() { impl_->bodies().rest(); }
 size_t Account::index_bytes() const { return impl_->bodies().bytes(); }
 uint64_t Account::tail() const { return impl_->tail(); }
 Result<void> Account::checkpoint() { return impl_->checkpoint(false); }

@@ -94,6 +94,7 @@ class Account {
   // Where a body lies that could not be read since the account was opened; has_body() says no until it is added again.
   std::optional<std::string> damaged_body(const Sha256& name) const;
   size_t index_bytes() const;  // memory that knowing where bodies lie takes now
+  void rest();                 // lets go of that of it which nobody has asked for since the last call
 
   // Whether letters may need a dictionary that the log has lost: opening such a one fails, and has_body() says no from
   // then on. Any thread; reads the dictionaries that nobody has asked for.

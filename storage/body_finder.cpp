@@ -1,6 +1,7 @@
 #include "storage/body_finder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/crc32c.h"
 
@@ -56,6 +57,7 @@ Result<std::shared_ptr<const BodyFinder>> BodyFinder::open(std::shared_ptr<const
 Result<BodyFinder::Bytes> BodyFinder::block(size_t number, bool keep) const {
   {
     std::lock_guard lock(mutex_);
+    asked_ = true;
     const auto& [which, bytes] = cache_[number % cache_.size()];
     if (bytes && which == number) return bytes;
   }
@@ -150,6 +152,15 @@ size_t BodyFinder::bytes() const {
   std::lock_guard lock(mutex_);
   for (const auto& [number, bytes] : cache_) n += bytes ? bytes->capacity() : 0;
   return n;
+}
+
+void BodyFinder::rest() const {
+  std::vector<std::pair<size_t, Bytes>> old;
+  std::lock_guard lock(mutex_);
+  if (!std::exchange(asked_, false)) {
+    old.resize(cache_.size());
+    old.swap(cache_);
+  }
 }
 
 FinderWriter::FinderWriter(std::span<const BodyPlace> places) : places_(places) {

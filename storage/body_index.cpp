@@ -219,4 +219,13 @@ size_t BodyIndex::bytes() {
   return changed_.bytes() + frozen_.bytes() + condemned_.bytes() + (base_ ? base_->bytes() : 0);
 }
 
+void BodyIndex::rest() {
+  Base base;
+  {
+    std::lock_guard lock(mutex_);
+    base = base_;
+  }
+  if (base) base->rest();
+}
+
 }  // namespace storage

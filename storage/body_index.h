@@ -65,6 +65,7 @@ class BodyIndex {
   void move(std::span<const Moved> moved, Lsn segment, uint32_t generation);  // those that are still where they were
 
   size_t bytes();  // in memory, now
+  void rest();     // lets go of what nobody has asked for since the last call; index.snap has it
 
  private:
   struct Hash {

@@ -112,14 +112,20 @@ std::string first_id(std::string_view value) {
 }
 
 // Without the references.
-SortKeys keys_in(const EnvelopeView& envelope) {
+SortKeys keys_in(const EnvelopeView& envelope, const WantedKeys& wanted) {
   SortKeys k;
-  if (const auto date = envelope.text(EnvelopeView::date)) take_date(k, *date);
-  k.from = first_mailbox(envelope.addresses(EnvelopeView::from));
-  k.to = first_mailbox(envelope.addresses(EnvelopeView::to));
-  k.cc = first_mailbox(envelope.addresses(EnvelopeView::cc));
-  if (const auto subject = envelope.text(EnvelopeView::subject)) take_subject(k, *subject);
-  if (const auto id = envelope.text(EnvelopeView::message_id)) k.message_id = first_id(*id);
+  if (wanted.date) {
+    if (const auto date = envelope.text(EnvelopeView::date)) take_date(k, *date);
+  }
+  if (wanted.from) k.from = first_mailbox(envelope.addresses(EnvelopeView::from));
+  if (wanted.to) k.to = first_mailbox(envelope.addresses(EnvelopeView::to));
+  if (wanted.cc) k.cc = first_mailbox(envelope.addresses(EnvelopeView::cc));
+  if (wanted.subject) {
+    if (const auto subject = envelope.text(EnvelopeView::subject)) take_subject(k, *subject);
+  }
+  if (wanted.ids) {
+    if (const auto id = envelope.text(EnvelopeView::message_id)) k.message_id = first_id(*id);
+  }
   return k;
 }
 
@@ -152,7 +158,7 @@ void write_keys(std::string_view header, std::string_view envelope, std::string&
   const auto view = EnvelopeView::read(envelope);
   uint8_t bits = (k.day ? has_date : 0) | (k.reply ? is_reply : 0);
   if (view) {
-    SortKeys there = keys_in(*view);
+    SortKeys there = keys_in(*view, {});
     there.references = k.references;
     if (there == k) bits |= in_envelope;
     if (answered_in(*view) == k.references) bits |= answers_envelope;
@@ -168,7 +174,7 @@ void write_keys(std::string_view header, std::string_view envelope, std::string&
   for (const std::string& id : k.references) put_text(out, id);
 }
 
-std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelope) {
+std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelope, const WantedKeys& wanted) {
   storage::Reader in(wire::base::as_bytes(blob));
   const auto bits = in.get<uint8_t>();
   std::optional<EnvelopeView> view;
@@ -178,7 +184,7 @@ std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelo
   }
   SortKeys k;
   if (bits & in_envelope) {
-    k = keys_in(*view);
+    k = keys_in(*view, wanted);
   } else {
     const int64_t day = in.zigzag(), instant = in.zigzag();
     if (bits & has_date) {
@@ -189,7 +195,7 @@ std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelo
     for (std::string* text : {&k.from, &k.to, &k.cc, &k.subject, &k.message_id}) *text = in.text();
   }
   if (bits & answers_envelope) {
-    k.references = answered_in(*view);
+    if (wanted.ids) k.references = answered_in(*view);
   } else {
     for (size_t n = in.count(1); n > 0; --n) k.references.emplace_back(in.text());
   }

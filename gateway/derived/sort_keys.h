@@ -21,13 +21,18 @@ struct SortKeys {
   bool operator==(const SortKeys&) const = default;
 };
 
+// Which of them are wanted: each costs a little to read out of an envelope.
+struct WantedKeys {
+  bool date = true, from = true, to = true, cc = true, subject = true, ids = true;
+};
+
 // Of the header itself.
 SortKeys sort_keys(std::string_view header);
 
 // Appends the blob. `envelope`: as write_envelope() wrote it.
 void write_keys(std::string_view header, std::string_view envelope, std::string& out);
-// nullopt: damaged.
-std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelope);
+// At least those wanted. nullopt: damaged.
+std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelope, const WantedKeys& wanted = {});
 // Of a message without a Date, and of what is damaged: nullopt.
 std::optional<int32_t> read_day(std::string_view blob, std::string_view envelope);
 

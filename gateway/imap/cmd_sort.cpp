@@ -26,14 +26,16 @@ struct SortTable {
 
   // A criterion that was there already can decide nothing.
   void add(const SortCriterion& by) {
-    const bool known = std::any_of(columns.begin(), columns.end(), [&by](const Column& c) { return c.by.by == by.by; });
-    if (!known) columns.push_back({by, {}, {}});
+    if (!has(by.by)) columns.push_back({by, {}, {}});
   }
 
-  bool needs_keys() const {
-    return std::any_of(columns.begin(), columns.end(),
-                       [](const Column& c) { return c.by.by != By::arrival && c.by.by != By::size; });
+  bool has(By by) const {
+    return std::any_of(columns.begin(), columns.end(), [by](const Column& c) { return c.by.by == by; });
   }
+  derived::WantedKeys wanted() const {
+    return {has(By::date), has(By::from), has(By::to), has(By::cc), has(By::subject), false};
+  }
+  bool needs_keys() const { return columns.size() > size_t{has(By::arrival)} + size_t{has(By::size)}; }
 
   // What the snapshot knows; of a message without a Date INTERNALDATE counts (RFC 5256 2.2).
   void prepare() {
@@ -111,7 +113,7 @@ awaitable<Reply> cmd_sort(Session& s, wire::imap::CommandLine& line) {
   };
   if (wanted) wanted = co_await slices.run(std::move(prepare));
   TakeKeys take = [table](size_t row, derived::SortKeys keys) { table->take(row, std::move(keys)); };
-  if (wanted && table->needs_keys()) wanted = co_await read_keys(s, slices, *job, std::move(take));
+  if (wanted && table->needs_keys()) wanted = co_await read_keys(s, slices, *job, table->wanted(), std::move(take));
   Slices::Work sort = [table](Slices::Clock::time_point) {
     table->sort();
     return true;

@@ -50,7 +50,8 @@ awaitable<Reply> cmd_thread(Session& s, wire::imap::CommandLine& line) {
   };
   if (wanted) wanted = co_await slices.run(std::move(prepare));
   TakeKeys take = [job, by_references](size_t at, derived::SortKeys keys) { job->take(at, keys, by_references); };
-  if (wanted) wanted = co_await read_keys(s, slices, *search, std::move(take));
+  const derived::WantedKeys keys{true, false, false, false, true, by_references};
+  if (wanted) wanted = co_await read_keys(s, slices, *search, keys, std::move(take));
   Slices::Work thread = [job, by_references, cancelled = slices.cancelled()](Slices::Clock::time_point) {
     job->text = by_references ? thread_by_references(job->messages, job->names, *cancelled)
                               : thread_by_subject(job->messages, job->names);

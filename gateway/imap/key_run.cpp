@@ -11,6 +11,7 @@ namespace {
 // Shared with the pool, which runs to its end even when the session is cancelled.
 struct KeyPass {
   std::shared_ptr<const SearchJob> job;
+  derived::WantedKeys wanted;
   TakeKeys take;
   std::shared_ptr<std::atomic<bool>> cancelled;
   std::optional<storage::DerivedReader> derived;
@@ -26,7 +27,7 @@ struct KeyPass {
     if (!there) return false;
     const auto envelope = derived->column(derived::envelope);
     const auto blob = envelope ? derived->column(derived::keys) : std::nullopt;
-    auto keys = blob ? derived::read_keys(*blob, *envelope) : std::nullopt;
+    auto keys = blob ? derived::read_keys(*blob, *envelope, wanted) : std::nullopt;
     if (keys) take(at, std::move(*keys));
     return keys.has_value();
   }
@@ -53,9 +54,11 @@ struct KeyPass {
 
 }  // namespace
 
-awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const SearchJob> job, TakeKeys take) {
+awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const SearchJob> job, derived::WantedKeys keys,
+                          TakeKeys take) {
   auto pass = std::make_shared<KeyPass>();
   pass->job = job;
+  pass->wanted = keys;
   pass->take = std::move(take);
   pass->cancelled = slices.cancelled();
   const auto data = co_await s.account().derived();

@@ -13,7 +13,9 @@ namespace gateway::imap {
 // The keys of job.found[at]. On the pool, one at a time, in any order; owns, or shares, what it uses.
 using TakeKeys = std::function<void(size_t at, derived::SortKeys keys)>;
 
-// False: nobody waits for the answer any more. Of messages that cannot be read nothing is taken; the client is told.
-awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const SearchJob> job, TakeKeys take);
+// At least those of `keys` that are set. False: nobody waits for the answer any more. Of messages that cannot be read
+// nothing is taken; the client is told.
+awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const SearchJob> job, derived::WantedKeys keys,
+                          TakeKeys take);
 
 }  // namespace gateway::imap

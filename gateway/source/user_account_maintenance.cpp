@@ -7,6 +7,7 @@ namespace gateway::source {
 using storage::Errc;
 
 awaitable<void> UserAccount::maintain() {
+  copy_.store().rest();
   const storage::Lsn now = copy_.store().appended();
   MaintenanceFacts facts;
   facts.frames_since = now.value - maintained_.value_or(opened_at_).value;

@@ -113,11 +113,23 @@ TEST_F(FinderTest, names_that_begin_alike_may_fill_blocks) {
 }
 
 TEST_F(FinderTest, takes_memory_for_some_blocks_whatever_is_asked_for) {
-  auto finder = write(sorted_places(50'000));
+  constexpr uint32_t bodies = BodyFinder::cached_blocks * BodyFinder::block_bodies * 5 / 4;
+  auto finder = write(sorted_places(bodies));
   const size_t before = (*finder)->bytes();
-  EXPECT_LT(before, 50'000u / 2);
-  for (size_t i = 0; i < 50'000; ++i) ASSERT_TRUE(*(*finder)->find(name_of(i)));
+  EXPECT_LT(before, bodies / 2u);
+  for (uint32_t i = 0; i < bodies; ++i) ASSERT_TRUE(*(*finder)->find(name_of(i)));
   EXPECT_LT((*finder)->bytes(), before + BodyFinder::cached_blocks * 3000);
+}
+
+TEST_F(FinderTest, lets_go_of_what_nobody_asks_for) {
+  auto finder = write(sorted_places(1000));
+  const size_t before = (*finder)->bytes();
+  ASSERT_TRUE(*(*finder)->find(name_of(3)));
+  (*finder)->rest();
+  EXPECT_GT((*finder)->bytes(), before) << "it was asked";
+  (*finder)->rest();
+  EXPECT_EQ((*finder)->bytes(), before);
+  EXPECT_TRUE(*(*finder)->find(name_of(3)));
 }
 
 TEST_F(FinderTest, damage_is_found_and_never_believed) {

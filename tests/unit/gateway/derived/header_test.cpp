@@ -128,6 +128,10 @@ TEST(SortKeysTest, are_those_of_the_header) {
   for (const std::string& header : headers()) {
     EXPECT_EQ(read_keys(keys_blob(header), envelope_of(header)), sort_keys(header)) << header;
     EXPECT_EQ(read_day(keys_blob(header), envelope_of(header)), sort_keys(header).day) << header;
+    const auto some = read_keys(keys_blob(header), envelope_of(header), {true, false, true, false, false, false});
+    ASSERT_TRUE(some) << header;
+    EXPECT_EQ(some->instant, sort_keys(header).instant) << header;
+    EXPECT_EQ(some->to, sort_keys(header).to) << header;
   }
 }
 
