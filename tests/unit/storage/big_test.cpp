@@ -231,7 +231,7 @@ TEST_F(TreeTest, names_are_found_again_after_a_restart) {
   for (bool snapshot : {false, true}) {
     ASSERT_TRUE(snapshot ? account_->close().has_value() : account_->sync().has_value());
     account_.reset();
-    account_ = std::move(*Account::open(env_, "/disk/user", {}));
+    account_ = *Account::open(env_, "/disk/user", {});
     ASSERT_EQ(account_->open_report().used_snapshot, snapshot);
     Batch b = account_->begin();
     MailboxInfo info;

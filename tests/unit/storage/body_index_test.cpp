@@ -65,7 +65,7 @@ TEST(BodyTable, is_a_map_of_less_than_sixty_bytes_each) {
 class FinderTest : public testing::Test {
  protected:
   Result<std::shared_ptr<const BodyFinder>> write(const std::vector<BodyPlace>& places) {
-    file_ = std::move(*env_.open("/disk/finder", Env::Mode::truncate));
+    file_ = *env_.open("/disk/finder", Env::Mode::truncate);
     FinderWriter w(places);
     EXPECT_TRUE(w.write(*file_, 100));
     head_ = w.head();
@@ -140,7 +140,7 @@ TEST_F(FinderTest, damage_is_found_and_never_believed) {
     std::vector<uint8_t> bad = good;
     bad[at] ^= 0x10;
     env_.replace("/disk/finder", bad);
-    file_ = std::move(*env_.open("/disk/finder", Env::Mode::read));
+    file_ = *env_.open("/disk/finder", Env::Mode::read);
     auto finder = BodyFinder::open(file_, 100, head_.bytes());
     ASSERT_TRUE(finder);
     size_t failed = 0;

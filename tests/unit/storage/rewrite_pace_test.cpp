@@ -78,7 +78,7 @@ constexpr uint64_t most_synced = 8u << 20;  // at once
 class RewritePace : public testing::Test {
  protected:
   RewritePace() {
-    account_ = std::move(*Account::open(env_, "/disk/user", {.create = true, .segment_bytes = 36u << 20}));
+    account_ = *Account::open(env_, "/disk/user", {.create = true, .segment_bytes = 36u << 20});
     inbox_ = *create_mailbox(*account_, "INBOX");
   }
   Sha256 append(const std::string& text) {
@@ -111,8 +111,7 @@ TEST_F(RewritePace, no_step_is_longer_than_it_was_told_whatever_the_size_of_a_bo
   {
     // One that is stored a second time, because it could not be read for a while: the index does not know the first.
     const std::filesystem::path log = "/disk/user/log";
-    std::unique_ptr<File> file =
-        std::move(*env_.disk.open(log / list_segments(env_, log)->back().text(), Env::Mode::write));
+    std::unique_ptr<File> file = *env_.disk.open(log / list_segments(env_, log)->back().text(), Env::Mode::write);
     const uint64_t at = *file->size() - 1000;
     uint8_t good = 0;
     ASSERT_TRUE(file->read_at(at, {&good, 1}));
@@ -136,7 +135,7 @@ TEST_F(RewritePace, no_step_is_longer_than_it_was_told_whatever_the_size_of_a_bo
   const std::string seen = describe_all(*account_);
 
   std::unique_ptr<Rewrite> pass;
-  Meter owner = measure([&] { pass = std::move(*Space(*account_).begin()); });
+  Meter owner = measure([&] { pass = *Space(*account_).begin(); });
   ASSERT_TRUE(pass);
   Meter most;
   uint64_t steps = 0;
@@ -180,7 +179,7 @@ TEST_F(RewritePace, no_step_is_longer_than_it_was_told_whatever_the_size_of_a_bo
   Meter snap = measure([&] {});
   std::unique_ptr<Checkpoint> draft;
   owner = {};
-  owners([&] { draft = std::move(*Checkpoint::begin(*account_)); });
+  owners([&] { draft = *Checkpoint::begin(*account_); });
   ASSERT_TRUE(draft);
   snap = measure([&] { ASSERT_TRUE(draft->write()); });
   EXPECT_GT(snap.written, 10'000u);
