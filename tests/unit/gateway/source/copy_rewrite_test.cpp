@@ -28,7 +28,7 @@ class CopyRewrite : public testing::Test {
       EXPECT_TRUE(writer.write(wire::base::as_bytes(text)));
       storage::Batch b = store_->begin();
       storage::NewMessage m;
-      m.info.body = *b.add_body(std::move(*writer.finish()));
+      m.info.body = *b.add_body(*writer.finish());
       EXPECT_TRUE(b.add_message(key_, m));
       EXPECT_TRUE(store_->commit(std::move(b)));
     }
@@ -40,7 +40,7 @@ class CopyRewrite : public testing::Test {
   ~CopyRewrite() override { std::filesystem::remove_all(root_); }
 
   std::unique_ptr<storage::Account> open() {
-    return std::move(*storage::Account::open(env_, root_ / "user", {.create = true, .segment_bytes = 4000}));
+    return *storage::Account::open(env_, root_ / "user", {.create = true, .segment_bytes = 4000});
   }
   storage::SegmentName first() { return storage::list_segments(env_, root_ / "user" / "log")->front(); }
   template <class F>
