@@ -24,7 +24,7 @@ struct SortTable {
   std::vector<Column> columns;
   std::vector<uint32_t> order;  // rows
 
-  // A criterion that was there already can decide nothing.
+  // A criterion that was there already can decide nothing: each is there once.
   void add(const SortCriterion& by) {
     if (!has(by.by)) columns.push_back({by, {}, {}});
   }
@@ -63,16 +63,16 @@ struct SortTable {
           if (keys.instant) c.numbers[row] = *keys.instant;
           break;
         case By::cc:
-          c.texts[row] = keys.cc;
+          c.texts[row] = std::move(keys.cc);
           break;
         case By::from:
-          c.texts[row] = keys.from;
+          c.texts[row] = std::move(keys.from);
           break;
         case By::subject:
-          c.texts[row] = keys.subject;
+          c.texts[row] = std::move(keys.subject);
           break;
         case By::to:
-          c.texts[row] = keys.to;
+          c.texts[row] = std::move(keys.to);
       }
     }
   }

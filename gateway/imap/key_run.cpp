@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "gateway/derived/content.h"
-#include "gateway/imap/body_batch.h"
+#include "gateway/imap/body_pass.h"
 
 namespace gateway::imap {
 namespace {
@@ -40,15 +40,9 @@ struct KeyPass {
     return true;
   }
 
-  bool from_bytes(const BodyBatch& batch, Slices::Clock::time_point until) {
-    for (bool first = true; position < batch.bodies.size() && !*cancelled; ++position, first = false) {
-      if (!first && Slices::Clock::now() > until) return false;
-      const LoadedBody& body = batch.bodies[position];
-      if (body.failed) continue;
-      const auto at = std::lower_bound(job->found.begin(), job->found.end(), body.shown_index);
-      take(static_cast<size_t>(at - job->found.begin()), derived::sort_keys(body.scan.header(0)));
-    }
-    return true;
+  void from_bytes(const LoadedBody& body) {
+    const auto at = std::lower_bound(job->found.begin(), job->found.end(), body.shown_index);
+    take(static_cast<size_t>(at - job->found.begin()), derived::sort_keys(body.scan.header(0)));
   }
 };
 
@@ -73,21 +67,9 @@ awaitable<bool> read_keys(Session& s, Slices& slices, std::shared_ptr<const Sear
   }
   BodyNeeds needs;
   needs.header = true;
-  BodyLoader loader(s, pass->missed, needs);
-  while (!loader.done()) {
-    auto batch = co_await loader.next();
-    pass->position = 0;
-    Slices::Work work = [pass, batch](Slices::Clock::time_point until) { return pass->from_bytes(*batch, until); };
-    const bool wanted = co_await slices.run(std::move(work));
-    if (!wanted) co_return false;
-    for (const LoadedBody& body : batch->bodies) {
-      if (!body.failed || body.expunged) continue;
-      s.out() += "* NO [UNAVAILABLE] The header of the message with uid " + std::to_string(body.uid.value) +
-                 " could not be read: its place is a guess\r\n";
-    }
-    co_await s.flush_if_full();
-  }
-  co_return true;
+  LookAtBody look = [pass](const LoadedBody& body) { pass->from_bytes(body); };
+  std::string trouble = "could not be read: its place is a guess";
+  co_return co_await pass_over_bodies(s, slices, pass->missed, std::move(needs), std::move(look), std::move(trouble));
 }
 
 }  // namespace gateway::imap

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "gateway/imap/body_batch.h"
+#include "gateway/imap/body_pass.h"
 
 namespace gateway::imap {
 namespace {
@@ -53,16 +53,10 @@ struct Passes {
     return true;
   }
 
-  bool from_bytes(const BodyBatch& batch, Slices::Clock::time_point until) {
-    for (bool first = true; position < batch.bodies.size() && !*cancelled; ++position, first = false) {
-      if (!first && Slices::Clock::now() > until) return false;
-      const LoadedBody& body = batch.bodies[position];
-      if (body.failed) continue;
-      ScannedContent content(body.scan);
-      const Verdict v = job->program.match(job->message(body.shown_index), &content, cancelled.get());
-      if (v == Verdict::yes) job->found.push_back(body.shown_index);
-    }
-    return true;
+  void from_bytes(const LoadedBody& body) {
+    ScannedContent content(body.scan);
+    const Verdict v = job->program.match(job->message(body.shown_index), &content, cancelled.get());
+    if (v == Verdict::yes) job->found.push_back(body.shown_index);
   }
 };
 
@@ -85,21 +79,10 @@ awaitable<bool> search_bytes(Session& s, Slices& slices, std::shared_ptr<Passes>
   BodyNeeds needs;
   needs.header = !passes->job->program.needs_body();
   needs.scan = passes->job->program.needs_body();
-  BodyLoader loader(s, passes->unknown, needs);
-  while (!loader.done()) {
-    auto batch = co_await loader.next();
-    passes->position = 0;
-    Slices::Work work = [passes, batch](Slices::Clock::time_point until) { return passes->from_bytes(*batch, until); };
-    const bool wanted = co_await slices.run(std::move(work));
-    if (!wanted) co_return false;
-    for (const LoadedBody& body : batch->bodies) {
-      if (!body.failed || body.expunged) continue;
-      // One message's problem stays its own: the rest of the answer is right.
-      s.out() += "* NO [UNAVAILABLE] Message with uid " + std::to_string(body.uid.value) + " could not be searched\r\n";
-    }
-    co_await s.flush_if_full();
-  }
-  co_return true;
+  LookAtBody look = [passes](const LoadedBody& body) { passes->from_bytes(body); };
+  std::string trouble = "could not be searched";
+  co_return co_await pass_over_bodies(s, slices, passes->unknown, std::move(needs), std::move(look),
+                                      std::move(trouble));
 }
 
 }  // namespace

@@ -181,9 +181,8 @@ def case_mailboxes_of_others(c):
     owner.logout()
 
 
-def case_dovecot_damage_is_fetched_again(c):
-    """Stored bytes turn on the disk: while the source has them, clients see nothing of it, before and after a cutover."""
-    relay, gateway, user = between(c, "dovecot", 40)
+def filled_copy(c, gateway, user):
+    """A user of Dovecot whose copy has every body; returns them, by UID, as the source gives them."""
     direct = harness.Client(c.peers.port("dovecot"), user)
     direct.select(how="EXAMINE")
     want = direct.bodies()
@@ -191,6 +190,13 @@ def case_dovecot_damage_is_fetched_again(c):
     gateway.cli("user", "add", user, "--upstream", "old", "--password-file", gateway.folder + "/password")
     filled = gateway.cli("sync", user)
     c.check.need(filled.returncode == 0, "the copy is filled", filled.stdout + filled.stderr)
+    return want
+
+
+def case_dovecot_damage_is_fetched_again(c):
+    """Stored bytes turn on the disk: while the source has them, clients see nothing of it, before and after a cutover."""
+    relay, gateway, user = between(c, "dovecot", 40)
+    want = filled_copy(c, gateway, user)
     for when in ("in front of the source", "after the cutover"):
         session = harness.Client(gateway.imap, user)
         session.select()
@@ -268,13 +274,7 @@ def case_dovecot_lost_dictionary(c):
                         extra="[storage]\nsegment_size = %d" % (1 << 20))
     user = c.user()
     harness.seed(user, c.peers.port("dovecot"), messages=800, folders=1)
-    direct = harness.Client(c.peers.port("dovecot"), user)
-    direct.select(how="EXAMINE")
-    want = direct.bodies()
-    direct.logout()
-    gateway.cli("user", "add", user, "--upstream", "old", "--password-file", gateway.folder + "/password")
-    filled = gateway.cli("sync", user)
-    c.check.need(filled.returncode == 0, "the copy is filled", filled.stdout + filled.stderr)
+    want = filled_copy(c, gateway, user)
     packed = gateway.cli("compact", user, "--json")
     c.check.need(packed.returncode == 0 and packed.json["log_bytes"] < packed.json["log_bytes_before"],
                  "compact makes the log smaller without a server", packed.stdout + packed.stderr)
