@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "gateway/derived/blob.h"
 #include "gateway/derived/header_fields.h"
 #include "gateway/derived/sort_keys.h"
 #include "wire/mail/body_structure.h"
@@ -74,23 +73,23 @@ std::optional<MessageScan> read_parts(std::string_view parts) {
 }
 
 void Maker::make_structure(const MessageScan& scan) {
-  std::string& out = texts_[structure];
+  storage::Buffer blob;
   for (const bool extended : {false, true}) {
     scratch_.clear();
     wire::mail::write_body_structure(scan, scratch_, extended);
-    put_text(out, scratch_);
+    blob.put_text(scratch_);
   }
-  put_varint(out, scan.parts.size());
+  blob.put_varint(scan.parts.size());
   for (uint32_t i = 0; i < scan.parts.size(); ++i) {
     const Part& p = scan.parts[i];
     for (const uint64_t v :
          {uint64_t{p.header.begin}, uint64_t{p.header.size()}, uint64_t{p.body.begin}, uint64_t{p.body.size()},
           uint64_t{p.body_lines}, uint64_t{p.parent == no_part ? 0 : i - p.parent}, uint64_t{p.depth}}) {
-      put_varint(out, v);
+      blob.put_varint(v);
     }
-    out +=
-        static_cast<char>(static_cast<uint8_t>(p.kind) | (p.in_digest ? digest_bit : 0) | (p.opaque ? opaque_bit : 0));
+    blob.put<uint8_t>(static_cast<uint8_t>(p.kind) | (p.in_digest ? digest_bit : 0) | (p.opaque ? opaque_bit : 0));
   }
+  texts_[structure] = wire::base::as_text(blob.bytes());
 }
 
 // Pieces end with LF, which folded text never has: no needle is found across two.

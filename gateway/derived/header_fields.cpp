@@ -4,7 +4,6 @@
 #include <array>
 #include <vector>
 
-#include "gateway/derived/blob.h"
 #include "storage/coding.h"
 #include "wire/base/flags.h"
 #include "wire/mail/encoded_word.h"
@@ -113,15 +112,15 @@ void write_header_fields(std::string_view header, std::string_view envelope, std
     }
   }
   const auto view = EnvelopeView::read(envelope);
-  std::string texts;
+  storage::Buffer texts;
   for (size_t i = 0; i < field_names.size(); ++i) {
     const uint8_t had = how_had(values[i], view, i);
     out += static_cast<char>(had);
     if (had != kept) continue;
-    put_varint(texts, values[i].size());
-    for (const std::string& v : values[i]) put_text(texts, v);
+    texts.put_varint(values[i].size());
+    for (const std::string& v : values[i]) texts.put_text(v);
   }
-  out += texts;
+  out += wire::base::as_text(texts.bytes());
 }
 
 std::optional<bool> header_field_contains(std::string_view blob, std::string_view envelope, std::string_view name,

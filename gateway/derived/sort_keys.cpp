@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "gateway/derived/blob.h"
 #include "storage/coding.h"
 #include "wire/imap/date.h"
 #include "wire/mail/address.h"
@@ -163,15 +162,18 @@ void write_keys(std::string_view header, std::string_view envelope, std::string&
     if (there == k) bits |= in_envelope;
     if (answered_in(*view) == k.references) bits |= answers_envelope;
   }
-  out += static_cast<char>(bits);
+  storage::Buffer blob;
+  blob.put<uint8_t>(bits);
   if (!(bits & in_envelope)) {
-    put_zigzag(out, k.day.value_or(0));
-    put_zigzag(out, k.instant.value_or(0));
-    for (const std::string* text : {&k.from, &k.to, &k.cc, &k.subject, &k.message_id}) put_text(out, *text);
+    blob.put_zigzag(k.day.value_or(0));
+    blob.put_zigzag(k.instant.value_or(0));
+    for (const std::string* text : {&k.from, &k.to, &k.cc, &k.subject, &k.message_id}) blob.put_text(*text);
   }
-  if (bits & answers_envelope) return;
-  put_varint(out, k.references.size());
-  for (const std::string& id : k.references) put_text(out, id);
+  if (!(bits & answers_envelope)) {
+    blob.put_varint(k.references.size());
+    for (const std::string& id : k.references) blob.put_text(id);
+  }
+  out += wire::base::as_text(blob.bytes());
 }
 
 std::optional<SortKeys> read_keys(std::string_view blob, std::string_view envelope, const WantedKeys& wanted) {
